@@ -1,0 +1,131 @@
+"""What a handler may ask to be recorded, as values.
+
+A handler returns effects; the store applies them. An effect says everything the tables need, so the
+projector asks nobody and a replay of the ledger gives the same rows. All times are aware UTC
+datetimes; energy Wh, power W, current A, voltage V, temperature Celsius, SoC percent.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from solarocpp.metering.datums import Datum
+
+
+class _Effect(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Base of all effects, so that they can be written out and read back."""
+
+
+class DatumObserved(_Effect):
+    """A datum was made; it merges into the row of the same node, source and time."""
+
+    datum: Datum
+    received: datetime
+
+
+class SessionStarted(_Effect):
+    """A charge session begins: a row of `chargeSession` with `ended` empty."""
+
+    session_id: UUID
+    node_id: int
+    source_id: str
+    charger_id: int
+    connector_id: int
+    transaction_id: int
+    token: str
+    started: datetime
+    meter_start_wh: float | None
+
+
+class SessionRefused(_Effect):
+    """A start we did not accept: recorded, ended at once, without datum (architecture section 8, Q1)."""
+
+    start: SessionStarted
+    status: str
+    """The authorization status that was answered: Blocked, Expired, Invalid or ConcurrentTx."""
+
+
+class SessionEnded(_Effect):
+    """A charge session ends; `meter_stop_wh` is None where the charger sent none that can be right (Q82)."""
+
+    session_id: UUID
+    ended: datetime
+    end_reason: str
+    end_token: str | None
+    meter_stop_wh: float | None
+
+
+class ConnectorStatusChanged(_Effect):
+    """The newest status of a connector; 0 is the charger itself (Q100)."""
+
+    charger_id: int
+    connector_id: int
+    timestamp: datetime
+    received: datetime
+    status: str
+    error_code: str
+    info: str | None = None
+    vendor_id: str | None = None
+    vendor_error_code: str | None = None
+
+
+class ChargerDescribed(_Effect):
+    """A BootNotification said what the charger is; absent fields become empty (spec 6.3)."""
+
+    charger_id: int
+    vendor: str
+    model: str
+    charge_point_serial_number: str | None = None
+    charge_box_serial_number: str | None = None
+    firmware_version: str | None = None
+    iccid: str | None = None
+    imsi: str | None = None
+    meter_type: str | None = None
+    meter_serial_number: str | None = None
+
+
+class ConnectorsCounted(_Effect):
+    """The charger said how many connectors it has: rows 1..n exist afterwards, others above n go."""
+
+    charger_id: int
+    connector_count: int
+
+
+class SignedReadingKept(_Effect):
+    """A sample with format SignedData, whole (Q10, Q71): table `signedReading`."""
+
+    node_id: int
+    source_id: str
+    created: datetime
+    received: datetime
+    session_id: UUID | None
+    measurand: str
+    context: str
+    value: str
+
+
+class EventHappened(_Effect):
+    """Something an operator may want to look up: table `event`. Never carries a secret."""
+
+    created: datetime
+    name: str
+    """From the catalogue in `logs`: `sample_unreadable`, `handshake_refused`, ..."""
+    identifier: str | None
+    message: str
+    data: dict[str, str | int | float | bool | None]
+
+
+Effect = (
+    DatumObserved
+    | SessionStarted
+    | SessionRefused
+    | SessionEnded
+    | ConnectorStatusChanged
+    | ChargerDescribed
+    | ConnectorsCounted
+    | SignedReadingKept
+    | EventHappened
+)

@@ -1,0 +1,84 @@
+"""What an operator registers, as values: chargers, credentials, id tags, settings.
+
+Frozen: a change makes a new value and puts it into the registry once the store has it, so whoever
+holds one (a link, a handler) sees a consistent charger and never half a change. Times are aware UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from solarocpp.ocpp.datatypes import ChargePointId
+
+RegistrationStatus = Literal["Accepted", "Pending", "Rejected"]
+"""What BootNotification is answered (OCPP 1.6 §7.40); only an operator changes it (spec 6.3)."""
+
+# Spec 3.1. Ours and SolarNetwork's, so that data moves between the two without renaming a stream.
+DEFAULT_SOURCE_ID_TEMPLATE = "/ocpp/cp/{chargerIdentifier}/{connectorId}/{location}"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What an account or one charger decides about its datums; None: the next wider level decides."""
+
+    source_id_template: str | None = None
+    publish: bool | None = None
+    """Whether datums are handed to publishers; they are stored either way."""
+
+
+class Charger(msgspec.Struct, frozen=True):
+    """A charge point that may connect, and what it last said it is (spec 2.2)."""
+
+    charger_id: int
+    account_id: int
+    node_id: int
+    identifier: ChargePointId
+    created: datetime
+    enabled: bool = True
+    registration_status: RegistrationStatus = "Accepted"
+    connector_count: int = 0
+    """As the charger said; a hint, connectors appear when they speak (Q100). 0: not asked yet."""
+    vendor: str = ""
+    model: str = ""
+    charge_point_serial_number: str | None = None
+    charge_box_serial_number: str | None = None
+    firmware_version: str | None = None
+    iccid: str | None = None
+    imsi: str | None = None
+    meter_type: str | None = None
+    meter_serial_number: str | None = None
+    settings: Settings = Settings()
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """A username that chargers connect with; several may share one (Q111)."""
+
+    credential_id: int
+    account_id: int
+    username: str
+    allowed: tuple[str, ...]
+    """Identifiers it may connect as; empty: any enabled charger of the account."""
+    kind: Literal["generated", "password"]
+    hash: str
+    created: datetime
+
+    def __repr__(self) -> str:
+        """Shows everything but the hash: a repr ends up in log lines and tracebacks."""
+        return f"Credential(credential_id={self.credential_id}, username={self.username!r}, kind={self.kind!r})"
+
+
+class Authorization(msgspec.Struct, frozen=True):
+    """An id tag that may charge (spec 2.2, 4.1)."""
+
+    authorization_id: int
+    account_id: int
+    token: str
+    """As it is read from the card; compared without case (Q95). `vid:*` stands for every `vid:...`."""
+    created: datetime
+    enabled: bool = True
+    expires: datetime | None = None
+    parent: str | None = None
+    max_active: int | None = None
+    """Most open sessions at once, more are answered ConcurrentTx (spec Q3); None: no limit."""

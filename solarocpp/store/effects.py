@@ -19,14 +19,14 @@ class _Effect(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Base of all effects, so that they can be written out and read back."""
 
 
-class DatumObserved(_Effect):
+class DatumObserved(_Effect, frozen=True, gc=False):
     """A datum was made; it merges into the row of the same node, source and time."""
 
     datum: Datum
     received: datetime
 
 
-class SessionStarted(_Effect):
+class SessionStarted(_Effect, frozen=True, gc=False):
     """A charge session begins: a row of `chargeSession` with `ended` empty."""
 
     session_id: UUID
@@ -40,7 +40,7 @@ class SessionStarted(_Effect):
     meter_start_wh: float | None
 
 
-class SessionRefused(_Effect):
+class SessionRefused(_Effect, frozen=True, gc=False):
     """A start we did not accept: recorded, ended at once, without datum (architecture section 8, Q1)."""
 
     start: SessionStarted
@@ -48,7 +48,7 @@ class SessionRefused(_Effect):
     """The authorization status that was answered: Blocked, Expired, Invalid or ConcurrentTx."""
 
 
-class SessionEnded(_Effect):
+class SessionEnded(_Effect, frozen=True, gc=False):
     """A charge session ends; `meter_stop_wh` is None where the charger sent none that can be right (Q82)."""
 
     session_id: UUID
@@ -58,7 +58,7 @@ class SessionEnded(_Effect):
     meter_stop_wh: float | None
 
 
-class ConnectorStatusChanged(_Effect):
+class ConnectorStatusChanged(_Effect, frozen=True, gc=False):
     """The newest status of a connector; 0 is the charger itself (Q100)."""
 
     charger_id: int
@@ -72,7 +72,7 @@ class ConnectorStatusChanged(_Effect):
     vendor_error_code: str | None = None
 
 
-class ChargerDescribed(_Effect):
+class ChargerDescribed(_Effect, frozen=True, gc=False):
     """A BootNotification said what the charger is; absent fields become empty (spec 6.3)."""
 
     charger_id: int
@@ -87,14 +87,14 @@ class ChargerDescribed(_Effect):
     meter_serial_number: str | None = None
 
 
-class ConnectorsCounted(_Effect):
+class ConnectorsCounted(_Effect, frozen=True, gc=False):
     """The charger said how many connectors it has: rows 1..n exist afterwards, others above n go."""
 
     charger_id: int
     connector_count: int
 
 
-class SignedReadingKept(_Effect):
+class SignedReadingKept(_Effect, frozen=True, gc=False):
     """A sample with format SignedData, whole (Q10, Q71): table `signedReading`."""
 
     node_id: int
@@ -107,7 +107,7 @@ class SignedReadingKept(_Effect):
     value: str
 
 
-class EventHappened(_Effect):
+class EventHappened(_Effect, frozen=True, gc=False):
     """Something an operator may want to look up: table `event`. Never carries a secret."""
 
     created: datetime

@@ -1,0 +1,51 @@
+# Daily work. `just` alone is what a change must pass before it is committed; `just --list` is the contributor's guide.
+# Nothing here is needed to use or test solarocpp: README.md's lines do their own set-up.
+
+python := ".venv/bin/python"
+ours := "solarocpp tests examples"
+
+# format, lint, types, tests: before every commit
+default: format lint types test
+
+# the virtual environment, with everything a contributor needs
+setup:
+    python3 -m venv .venv && .venv/bin/pip install -q -c requirements.lock -e '.[dev]'
+
+# rewrite the sources in the one format
+format:
+    .venv/bin/ruff format {{ours}}
+
+# every rule of ruff; each ignore has its reason in pyproject.toml
+lint:
+    .venv/bin/ruff check {{ours}}
+
+# mypy, strict
+types:
+    .venv/bin/mypy
+
+# all tests, or some: `just test tests/ocpp -k frames`
+test *arguments:
+    {{python}} -m pytest {{arguments}}
+
+# a server on ./data: `just serve --ocpp 0.0.0.0:9000`
+serve *arguments:
+    .venv/bin/solarocpp serve {{arguments}}
+
+# a server with simulated chargers, on a throw-away data directory
+demo *arguments:
+    .venv/bin/solarocpp demo {{arguments}}
+
+# the figures in README.md: one JSON line each; exits 1 when a promise does not hold
+bench:
+    {{python}} tests/bench/ingest.py
+    {{python}} tests/bench/ingest.py --stages
+    {{python}} tests/bench/connect.py
+    {{python}} tests/bench/query.py
+
+# kill -9 a loaded server at random points, and look for what was confirmed; a seed repeats a run
+crash seed="":
+    SOLAROCPP_CRASH_SEED={{seed}} {{python}} -m pytest tests/crash -s
+
+# the lock file, for every platform and Python we support
+lock:
+    uv pip compile -q --universal --python-version 3.11 --extra dev --no-header pyproject.toml -o requirements.lock

@@ -20,6 +20,23 @@ RegistrationStatus = Literal["Accepted", "Pending", "Rejected"]
 DEFAULT_SOURCE_ID_TEMPLATE = "/ocpp/cp/{chargerIdentifier}/{connectorId}/{location}"
 
 
+class Account(msgspec.Struct, frozen=True):
+    """An owner of nodes, chargers, credentials and tokens; a fresh store has account 1."""
+
+    account_id: int
+    name: str
+    created: datetime
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A site, SolarNetwork's node: datums belong to one; a fresh store has node 1."""
+
+    node_id: int
+    account_id: int
+    name: str
+    created: datetime
+
+
 class Settings(msgspec.Struct, frozen=True):
     """What an account or one charger decides about its datums; None: the next wider level decides."""
 
@@ -63,6 +80,10 @@ class Credential(msgspec.Struct, frozen=True):
     kind: Literal["generated", "password"]
     hash: str
     created: datetime
+
+    def allows(self, identifier: str) -> bool:
+        """Tells whether a charger may connect with this username; case does not matter (Q10)."""
+        return not self.allowed or identifier.casefold() in {name.casefold() for name in self.allowed}
 
     def __repr__(self) -> str:
         """Shows everything but the hash: a repr ends up in log lines and tracebacks."""

@@ -8,10 +8,13 @@ a column without field takes its default. All functions take the connection of a
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import duckdb
 import msgspec
+
+Connection: TypeAlias = duckdb.DuckDBPyConnection
+"""What a change is given; for annotations of those who only pass it on."""
 
 T = TypeVar("T", bound=msgspec.Struct)
 

@@ -1,0 +1,102 @@
+"""What an operator may ask of the registry, as values; the web API reads them straight from JSON.
+
+A `New` order makes an entity, a `Change` names only what is to be different: a field left out
+(UNSET) stays as it is, None empties it. Lengths and forms that need words are checked in `rules`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from solarocpp.registry.entities import RegistrationStatus
+
+# JavaScript and DuckDB both hold such numbers exactly.
+Number = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+# OCPP 1.6 §6.7: chargePointVendor and chargePointModel are CiString20; chargers send longer ones and
+# they are kept, so the bound only keeps the table readable.
+Label = Annotated[str, msgspec.Meta(max_length=100)]
+When = Annotated[datetime, msgspec.Meta(tz=True)]
+Sessions = Annotated[int, msgspec.Meta(ge=0, le=1000)]
+# argon2 takes any length; beyond this it is a mistake or an attack.
+Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """An order: camelCase in JSON, and a misspelt field is refused instead of ignored."""
+
+
+class NewCharger(Order, frozen=True, kw_only=True):
+    """Registers a charger."""
+
+    identifier: str
+    node_id: Number = 1
+    create_node: bool = False
+    """Make the node if there is none: a mistyped number must not scatter a site's datums."""
+    vendor: Label = ""
+    model: Label = ""
+    enabled: bool = True
+    registration_status: RegistrationStatus = "Accepted"
+
+
+class SettingsChange(Order, frozen=True, kw_only=True):
+    """Changes the settings of an account."""
+
+    source_id_template: str | UnsetType | None = UNSET
+    publish: bool | UnsetType | None = UNSET
+
+
+class ChargerChange(SettingsChange, frozen=True, kw_only=True):
+    """Changes a charger or its settings."""
+
+    node_id: Number | UnsetType = UNSET
+    create_node: bool = False
+    vendor: Label | UnsetType = UNSET
+    model: Label | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+    registration_status: RegistrationStatus | UnsetType = UNSET
+
+
+class NewCredential(Order, frozen=True, kw_only=True):
+    """Makes a username; without `password` one is generated."""
+
+    username: str
+    password: Password | None = None
+    allowed: list[str] = []
+
+    def __repr__(self) -> str:
+        """Shows everything but the password."""
+        return f"NewCredential(username={self.username!r}, allowed={self.allowed!r})"
+
+
+class CredentialChange(Order, frozen=True, kw_only=True):
+    """Changes a password (None: generates one) or what the username may connect as."""
+
+    password: Password | UnsetType | None = UNSET
+    allowed: list[str] | UnsetType = UNSET
+
+    def __repr__(self) -> str:
+        """Shows everything but the password."""
+        return f"CredentialChange(allowed={self.allowed!r})"
+
+
+class NewAuthorization(Order, frozen=True, kw_only=True):
+    """Lets an id tag charge."""
+
+    token: str
+    enabled: bool = True
+    expires: When | None = None
+    parent: str | None = None
+    max_active: Sessions | None = None
+
+
+class AuthorizationChange(Order, frozen=True, kw_only=True):
+    """Changes what an id tag may do."""
+
+    enabled: bool | UnsetType = UNSET
+    expires: When | UnsetType | None = UNSET
+    parent: str | UnsetType | None = UNSET
+    max_active: Sessions | UnsetType | None = UNSET

@@ -1,0 +1,214 @@
+"""Runs a server: opens the store, nests the nurseries, and takes everything down in order.
+
+    store nursery            the writer and the projector; last to end
+      service nursery        the web API, and the links of chargers
+        listener nursery     accepts; ends first
+
+A graceful stop (SIGTERM, Ctrl-C, or the end of whoever runs us): stop accepting, answer what was
+received for up to the drain deadline, project, close the links with 1012 so that chargers dial again
+soon (Q23), checkpoint, close the files.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import secrets
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import structlog
+import trio
+
+from solarocpp.central_system import CentralSystem, Transactions
+from solarocpp.config import Config
+from solarocpp.gateway import Gateway, Roster, Services
+from solarocpp.ocpp.decoding import decode_confirmation, decode_request
+from solarocpp.ocpp.frames import Call, CallResult, parse_frame
+from solarocpp.registry import Registry
+from solarocpp.registry.passwords import PasswordVerifier
+from solarocpp.store import LedgerRow, Store, open_store
+from solarocpp.store.effects import Effect
+
+CLOSE_DEADLINE_S = 3.0
+"""For the closing handshakes of all links together, after the drain."""
+
+log = structlog.get_logger()
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A server that accepts: where, and the parts that whoever runs it in the same process may use."""
+
+    ocpp: str
+    web: str
+    store: Store
+    registry: Registry
+    roster: Roster
+
+
+def utc_now() -> datetime:
+    """Asks the clock of this machine; the only place the server does."""
+    return datetime.now(UTC)
+
+
+async def serve(
+    config: Config,
+    *,
+    stop: trio.Event | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serves until `stop` is set or the caller is cancelled; either way it ends gracefully.
+
+    Raises:
+        StoreLocked: another process serves this data directory.
+        ConfigError: an address or a certificate cannot be used.
+    """
+    log.info("starting", data=str(config.data_dir))
+    stop = stop or trio.Event()
+    store = open_store(config.data_dir, now=clock())
+    try:
+        registry = Registry.load(store)
+        transactions = Transactions(store.transactions(), store.store_id)
+        central = CentralSystem(registry, transactions, boot_interval_s=config.boot_interval_s)
+        replay_tail(store, central)
+        services = Services(config, store, registry, central, Roster(), clock)
+        tune_garbage_collector()
+        async with trio.open_nursery() as store_nursery:
+            await store_nursery.start(store.run)
+            try:
+                await _serve_services(services, stop, task_status)
+            finally:
+                store_nursery.cancel_scope.cancel()
+    finally:
+        store.close()
+        _remove(config.data_dir / "server.json")
+    log.info("stopped")
+
+
+async def _serve_services(services: Services, stop: trio.Event, task_status: trio.TaskStatus[Running]) -> None:
+    from solarocpp import web  # litestar takes half a second to import; --help should not wait for it
+
+    config, roster = services.config, services.roster
+    gateway = Gateway(services, PasswordVerifier())
+    async with trio.open_nursery() as service_nursery:
+        # Links end by being closed, not by the caller's cancellation: they are shielded until they are drained.
+        links_scope = trio.CancelScope(shield=True)
+        async with trio.open_nursery() as listener_nursery:
+            links = await service_nursery.start(_hold_links, links_scope)
+            try:
+                ocpp = await listener_nursery.start(gateway.serve, links)
+                app = web.make_app(services.registry, services.store, call=roster.call, links=roster.links)
+                token = admin_token(config.data_dir)
+                web_address = await service_nursery.start(web.serve, app, str(config.web_address), token)
+                _announce(services, ocpp, web_address)
+                task_status.started(Running(ocpp, web_address, services.store, services.registry, roster))
+                await stop.wait()
+            finally:
+                log.info("stopping", links=len(roster))
+                listener_nursery.cancel_scope.cancel()
+                with trio.CancelScope(shield=True):
+                    drained = await roster.drain(config.drain_deadline_s)
+                    await roster.close_all(1012, "the server restarts", CLOSE_DEADLINE_S)
+                    log.debug("stopping", drained=drained)
+                links_scope.cancel()
+        service_nursery.cancel_scope.cancel()
+
+
+async def _hold_links(scope: trio.CancelScope, *, task_status: trio.TaskStatus[trio.Nursery]) -> None:
+    with scope:
+        async with trio.open_nursery() as links:
+            task_status.started(links)
+            await trio.sleep_forever()
+
+
+async def serve_until_signal(config: Config) -> None:
+    """Serves until SIGTERM or SIGINT; a second one ends the process at once."""
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_watch_signals, stop)
+        await serve(config, stop=stop)
+        nursery.cancel_scope.cancel()
+
+
+async def _watch_signals(stop: trio.Event) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            if stop.is_set():
+                os._exit(1)  # whoever asks twice means it; the ledger makes this as safe as a kill -9
+            stop.set()
+
+
+def replay_tail(store: Store, central: CentralSystem) -> None:
+    """Runs the ledger rows that the tables do not show yet through the handlers, and projects them."""
+    replayed: list[tuple[int, tuple[Effect, ...]]] = []
+    for row in store.tail():
+        replayed.append((row.seq, replayed_effects(row, central)))
+    if replayed:
+        store.project_tail(replayed)
+        log.info("ledger_replayed", rows=len(replayed))
+
+
+def replayed_effects(row: LedgerRow, central: CentralSystem) -> tuple[Effect, ...]:
+    """Derives again what one recorded exchange changes; the recorded answer stands."""
+    exchange = row.exchange
+    sent_by = "charge_point" if exchange.direction == "in" else "central_system"
+    call, answer = parse_frame(exchange.request), parse_frame(exchange.answer)
+    if not isinstance(call, Call) or not isinstance(answer, CallResult):
+        return ()
+    request = decode_request(call.action, call.payload, sent_by=sent_by).message
+    confirmation = decode_confirmation(call.action, answer.payload).message
+    return tuple(central.replay(exchange.charger, request, confirmation, exchange.received))
+
+
+def tune_garbage_collector() -> None:
+    """Lets the collector run rarely: with thousands of links it costs more than all messages together.
+
+    Measured at 1,000 links: 1.8 to 2 times the throughput, at 5,000 2.9 times.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1000)
+
+
+def admin_token(data_dir: Path) -> str:
+    """Reads the token of the local command line, making it (mode 0600) at the first start."""
+    path = data_dir / "admin.token"
+    if path.exists():
+        return path.read_text().strip()
+    token = secrets.token_urlsafe(32)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(token + "\n")
+    return token
+
+
+def _announce(services: Services, ocpp: str, web_address: str) -> None:
+    config = services.config
+    addresses = {"ocpp": ocpp, "web": web_address}
+    _write_json(config.data_dir / "server.json", {"pid": os.getpid(), **addresses})
+    if config.ready_file is not None:
+        _write_json(config.ready_file, addresses)
+    log.info("listening", **addresses, tls=config.tls_cert is not None)
+    if not services.registry.chargers():
+        log.info(
+            "next_steps",
+            register="solarocpp charger add CP001",
+            credential="solarocpp credential add depot",
+            charger_url=f"{'wss' if config.tls_cert else 'ws'}://THIS-MACHINE:{ocpp.rsplit(':', 1)[1]}/ocpp/j/v16/CP001",
+        )
+
+
+def _write_json(path: Path, content: object) -> None:
+    """Writes at once or not at all: whoever waits for the file reads it the moment it appears."""
+    beside = path.with_name(path.name + ".new")
+    beside.write_text(json.dumps(content) + "\n")
+    beside.replace(path)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)

@@ -1,0 +1,113 @@
+"""One frozen Config: every default with its reason.
+
+The command line fills it from `solarocpp.toml`, `SOLAROCPP_*` and flags, in that order of growing
+weight; tests and programs make one directly. A value that cannot be used is refused here, once, with
+its name, so that nothing later has to doubt it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from solarocpp.errors import ConfigError
+
+
+class Address(NamedTuple):
+    """Where a listener binds."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str, key: str) -> Address:
+    """Reads `HOST:PORT`, `[V6]:PORT` or `:PORT` (all interfaces).
+
+    Raises:
+        ConfigError: names `key`.
+    """
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(key, text, "HOST:PORT with a port of 0 to 65535, like 127.0.0.1:8080")
+    return Address(host or "0.0.0.0", int(port))  # noqa: S104 chargers come from outside; that is the job
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a server is told before it starts."""
+
+    data_dir: Path = Path("data")
+    ocpp: str = "0.0.0.0:9000"
+    """Chargers are on the network, so all interfaces."""
+    web: str = "127.0.0.1:8080"
+    """Management is for this box until somebody decides otherwise."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    client_ca: Path | None = None
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    ready_file: Path | None = None
+
+    boot_interval_s: int = 300
+    """Heartbeat interval given at boot: the reference system's (spec 6.3)."""
+    ping_interval_s: float = 45.0
+    """Under the 60 to 90 s after which home routers and mobile networks forget an idle flow (Q17)."""
+    pong_deadline_s: float = 30.0
+    """2G links answer within seconds; with the interval a dead link is known after 75 s (Q14)."""
+    call_deadline_s: float = 30.0
+    """How long a charge point may take to answer a CALL; shorter only repeats a Reset that already happens."""
+    handshake_deadline_s: float = 10.0
+    """From TCP accept to a complete request head, TLS included."""
+    send_deadline_s: float = 10.0
+    """A link that takes nothing for so long is cut (architecture section 3, step 8)."""
+    drain_deadline_s: float = 5.0
+    """At a graceful stop: how long received messages may still be answered."""
+    max_links: int = 10_000
+    """200 to 400 MB at 20 to 40 KiB a link; beyond that a box of this kind should be two."""
+    strict_subprotocol: bool = False
+    """True refuses a handshake without `Sec-WebSocket-Protocol: ocpp1.6`; False records it (Q01)."""
+    receive_path: Literal["lean", "stock"] = "lean"
+    """`stock` takes every message through trio-websocket's own queue: slower, for when in doubt."""
+
+    def __post_init__(self) -> None:
+        for key in ("ocpp", "web"):
+            parse_address(getattr(self, key), key)
+        for key in _POSITIVE:
+            if not getattr(self, key) > 0:
+                raise ConfigError(key, getattr(self, key), "a number above 0")
+        if (self.tls_cert is None) != (self.tls_key is None):
+            missing = "tls_key" if self.tls_key is None else "tls_cert"
+            raise ConfigError(missing, None, "both --tls-cert and --tls-key, or neither")
+        if self.client_ca is not None and self.tls_cert is None:
+            raise ConfigError("client_ca", str(self.client_ca), "only together with --tls-cert and --tls-key")
+        for key in ("tls_cert", "tls_key", "client_ca"):
+            path: Path | None = getattr(self, key)
+            if path is not None and not path.is_file():
+                raise ConfigError(key, str(path), "a readable PEM file")
+
+    @property
+    def ocpp_address(self) -> Address:
+        """Where chargers connect."""
+        return parse_address(self.ocpp, "ocpp")
+
+    @property
+    def web_address(self) -> Address:
+        """Where the API listens."""
+        return parse_address(self.web, "web")
+
+
+_POSITIVE = (
+    "boot_interval_s",
+    "ping_interval_s",
+    "pong_deadline_s",
+    "call_deadline_s",
+    "handshake_deadline_s",
+    "send_deadline_s",
+    "drain_deadline_s",
+    "max_links",
+)

@@ -1,0 +1,431 @@
+"""One charger's link: a nursery with reader, sender and timer around one RpcPeer.
+
+The reader hands every message to `_hear`, which is synchronous: decode, ask the central system, queue
+the exchange at the store. So reading never waits for a handler or a commit, and pings are answered
+whatever the disk does. The answer leaves when the store says that the exchange is durable. Up to
+`MAX_UNANSWERED` exchanges wait; then the reader stops and TCP pushes back: a charger that flushes a
+week of backlog is slowed down, never answered with an error (W13, Q24).
+
+What is recorded of a link outside the ledger (opened, closed, refused, repaired) are events.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+
+import msgspec
+import structlog
+import trio
+import trio_websocket
+
+from solarocpp.central_system import CentralSystem
+from solarocpp.config import Config
+from solarocpp.errors import CallExpired, CallFailed, CallRefused, NotConnected, ProtocolViolation
+from solarocpp.gateway.framing import PING_FRAME, FrameTap, text_frame
+from solarocpp.gateway.handshake import Admitted, canonical_head
+from solarocpp.gateway.roster import LinkInfo, Roster
+from solarocpp.gateway.streams import LinkStream
+from solarocpp.ocpp.decoding import Repair, decode_confirmation, decode_request, encode_payload
+from solarocpp.ocpp.frames import Call, CallResult, format_result
+from solarocpp.ocpp.messages import OcppMessage
+from solarocpp.ocpp.rpc import (
+    AnswerReceived,
+    CallReceived,
+    FrameIgnored,
+    FrameRefused,
+    LateAnswer,
+    Repeated,
+    RpcPeer,
+    Ticket,
+)
+from solarocpp.registry import Registry
+from solarocpp.store import Store
+from solarocpp.store.effects import Effect, EventHappened
+from solarocpp.store.ledger import Exchange
+
+MAX_UNANSWERED = 64
+"""A charger keeps one CALL open by the specification; the worst flush a few dozen. 64 KiB of memory at 1 KiB each."""
+CLOSE_DEADLINE_S = 2.0
+"""How long a peer may take for the closing handshake before its socket is simply closed."""
+SILENCE_OF_THE_DEAF_S = 3.0
+"""Chargers that never answer pings are given this many heartbeat intervals of silence (Q16)."""
+
+log = structlog.get_logger()
+
+
+class Services(msgspec.Struct, frozen=True):
+    """What every link needs; made once by `app`."""
+
+    config: Config
+    store: Store
+    registry: Registry
+    central: CentralSystem
+    roster: Roster
+    clock: Callable[[], datetime]
+    """Our time, aware UTC."""
+
+
+class _Waiting:
+    """Somebody waits for the answer to a CALL of ours."""
+
+    __slots__ = ("done", "outcome")
+
+    def __init__(self) -> None:
+        self.done = trio.Event()
+        self.outcome: OcppMessage | CallFailed | None = None
+
+    def resolve(self, outcome: OcppMessage | CallFailed) -> None:
+        self.outcome = outcome
+        self.done.set()
+
+
+class Link:
+    """The link of one admitted charger, from the WebSocket accept to its end."""
+
+    def __init__(self, services: Services, admitted: Admitted, transport: trio.abc.Stream, peer: str) -> None:
+        self._services = services
+        self._claim = admitted.claim
+        self.charger_id = admitted.charger.charger_id
+        self.identifier = admitted.charger.identifier
+        self._peer_address = peer
+        self._since = services.clock()
+        self._peer = RpcPeer()
+        self._tap = FrameTap(lean=services.config.receive_path == "lean")
+        self._stream = LinkStream(
+            transport, canonical_head(admitted.claim), tap=self._tap, on_text=self._hear, may_read=self._reading_gate
+        )
+        self._ws: trio_websocket.WebSocketConnection | None = None
+        self._nursery: trio.Nursery | None = None
+        self._gate: trio.Event | None = None
+        self._timer_wake = trio.Event()
+        self._close_wanted: tuple[int, str] | None = None
+        self._stopped_reading = False
+        self._end_reason = "the charge point closed it"
+        self._waiting: dict[str, _Waiting] = {}
+        self.unanswered = 0
+        self._messages = 0
+        self._refused = 0
+        self._repairs: Counter[str] = Counter()
+        self._log = log.bind(identifier=self.identifier)
+
+    # -- life ---------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Runs the link to its end. Any defect of ours ends this link only (promise 4)."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                nursery.start_soon(self._run_sender)
+                request = await trio_websocket.wrap_server_stream(nursery, self._stream)
+                self._ws = await request.accept(subprotocol=self._claim.subprotocol)
+                self._opened()
+                nursery.start_soon(self._keep_time)
+                await self._hear_assembled(self._ws)
+                nursery.cancel_scope.cancel()
+        except* trio_websocket.ConnectionClosed:
+            pass  # between the accept and the first read; what ended it is in _stream.broken
+        except* Exception:
+            # Catch point 1 of 4 (style part 4): one defect, one link.
+            self._end_reason = "a defect of ours"
+            self._log.exception("link_failed")
+        finally:
+            self._closed()
+            with trio.move_on_after(CLOSE_DEADLINE_S, shield=True):
+                await self._stream.aclose()
+
+    async def _hear_assembled(self, ws: trio_websocket.WebSocketConnection) -> None:
+        """Takes the messages that trio-websocket put together: fragments, or all on the stock path."""
+        try:
+            while True:
+                message = await ws.get_message()
+                if isinstance(message, str):
+                    self._hear(message)
+                else:
+                    self._log.debug("frame_ignored", reason="binary message", size=len(message))
+        except trio_websocket.ConnectionClosed as closed:
+            if closed.reason is not None and not self._close_wanted:
+                self._end_reason = f"closed with {closed.reason.code} {closed.reason.reason or ''}".rstrip()
+
+    def _opened(self) -> None:
+        replaced = self._services.roster.join(self)
+        self._log.info("link_opened", peer=self._peer_address)
+        if replaced:
+            self._log.info("link_replaced")
+        self._event("link_opened", "connected", {"peer": self._peer_address})
+        for repair in self._claim.repairs:
+            self._log.info("handshake_repaired", repair=repair)
+            self._event("handshake_repaired", repair, {"peer": self._peer_address})
+
+    def _closed(self) -> None:
+        self._services.roster.leave(self)
+        reason = self._stream.broken or self._end_reason
+        for ticket in self._peer.abandon():
+            self._resolve(ticket, NotConnected(self.identifier, ticket.action))
+        if self._ws is None:
+            return
+        seconds = round((self._services.clock() - self._since).total_seconds(), 1)
+        summary: dict[str, str | int | float | bool | None] = {
+            "reason": reason,
+            "seconds": seconds,
+            "messages": self._messages,
+            "refused": self._refused,
+            **{f"repaired {name}": count for name, count in self._repairs.items()},
+        }
+        self._log.info("link_closed", **summary)
+        self._event("link_closed", reason, summary)
+
+    def info(self) -> LinkInfo:
+        """Tells what is known of this link."""
+        return LinkInfo(
+            identifier=self.identifier,
+            charger_id=self.charger_id,
+            peer=self._peer_address,
+            since=self._since,
+            messages=self._messages,
+            unanswered=self.unanswered,
+            refused=self._refused,
+            repairs=dict(self._repairs),
+        )
+
+    def close(self, code: int, reason: str) -> None:
+        """Asks the link to close; returns at once."""
+        if self._close_wanted is None:
+            self._close_wanted = (code, reason)
+            self._end_reason = reason
+            self._timer_wake.set()
+            self._open_gate()  # the closing handshake has to be read
+
+    def stop_reading(self) -> None:
+        """Takes no more messages; what was received is still answered (graceful stop)."""
+        self._stopped_reading = True
+
+    def _open_gate(self) -> None:
+        if self._gate is not None:
+            self._gate.set()
+            self._gate = None
+
+    async def _run_sender(self) -> None:
+        await self._stream.run_sender(self._services.config.send_deadline_s)
+        if self._stream.broken and self._ws is not None and self._close_wanted is None:
+            self._log.warning("link_slow", reason=self._stream.broken)
+        self._cancel()
+
+    def _cancel(self) -> None:
+        if self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
+
+    # -- theirs: CALLs from the charge point ---------------------------------------------------------------
+
+    def _reading_gate(self) -> trio.Event | None:
+        """Something to wait for before reading on, while too much is unanswered."""
+        if self._close_wanted or (self.unanswered < MAX_UNANSWERED and not self._stopped_reading):
+            return None
+        if self._gate is None:
+            self._gate = trio.Event()
+        return self._gate
+
+    def _hear(self, text: str) -> None:
+        if self._close_wanted:
+            return  # not confirmed, so the charge point keeps it and tries again
+        self._messages += 1
+        heard = self._peer.receive(text, trio.current_time())
+        match heard:
+            case CallReceived():
+                self._answer(heard.call, text)
+                if heard.repairs:
+                    self._note_repairs(heard.repairs, heard.call.action)
+            case Repeated():
+                self._send(heard.frame)
+            case AnswerReceived():
+                self._answered(heard.ticket, heard.result)
+            case LateAnswer():
+                self._log.warning("answer_late", unique_id=heard.unique_id)
+            case FrameRefused():
+                self._refused += 1
+                self._note_refusal("unreadable", heard.violation, text)
+                self._send(heard.frame)
+            case FrameIgnored():
+                self._log.debug("frame_ignored", reason=heard.reason)
+
+    def _answer(self, call: Call, text: str) -> None:
+        services = self._services
+        received = services.clock()
+        charger = services.registry.charger(self.charger_id)
+        if charger is None or not charger.enabled:
+            self.close(1008, "the charger was disabled or removed")
+            return
+        facts = services.registry.facts(charger)
+        try:
+            decoded = decode_request(call.action, call.payload, sent_by="charge_point")
+            answer = services.central.answer(facts, decoded.message, received)
+            payload = encode_payload(answer.confirmation)
+        except ProtocolViolation as violation:
+            self._refuse(call, violation, text)
+            return
+        except Exception:
+            # Catch point 2 of 4: one defect, one message. The text sent says nothing of our insides.
+            self._log.exception("call_failed", action=call.action, unique_id=call.unique_id)
+            self._refuse(call, _internal_error(), text)
+            return
+        if decoded.repairs:
+            self._note_repairs(decoded.repairs, call.action)
+        exchange = Exchange(
+            received=received,
+            charger=facts,
+            direction="in",
+            action=call.action,
+            request=text,
+            answer=format_result(call.unique_id, payload).decode(),
+        )
+        if answer.from_memory:
+            # Boot and Heartbeat never wait for the disk (Q61); what is worth keeping goes with the next commit.
+            self._send(self._peer.answer(call, payload))
+            if answer.effects:
+                services.store.record(exchange, answer.effects)
+            self._after_boot(call.action)
+            return
+        self.unanswered += 1
+        services.store.record(exchange, answer.effects, partial(self._outcome, call, payload, answer.effects, text))
+
+    def _outcome(self, call: Call, payload: bytes, effects: Sequence[Effect], text: str, committed: bool) -> None:  # noqa: FBT001 the store's callback
+        """Answers what the store has committed, or could not."""
+        self.unanswered -= 1
+        if self.unanswered < MAX_UNANSWERED and not self._stopped_reading:
+            self._open_gate()
+        if not self.unanswered:
+            self._services.roster.note_change()
+        if committed:
+            self._send(self._peer.answer(call, payload))
+            return
+        self._services.central.undo(effects)
+        self._log.error("call_not_stored", action=call.action, unique_id=call.unique_id)
+        self._refuse(call, _internal_error(), text)
+
+    def _refuse(self, call: Call, violation: ProtocolViolation, text: str) -> None:
+        self._refused += 1
+        if violation.code != "InternalError":
+            self._note_refusal(call.action, violation, text)
+        self._send(self._peer.refuse(call, violation))
+
+    def _note_refusal(self, action: str, violation: ProtocolViolation, text: str) -> None:
+        self._log.warning("call_refused", action=action, code=violation.code, description=violation.description)
+        self._event(
+            "call_refused",
+            f"{action}: {violation}",
+            {"action": action, "code": violation.code, "description": violation.description, "frame": text[:1000]},
+        )
+
+    def _note_repairs(self, repairs: Sequence[Repair], action: str) -> None:
+        """Counts each repair; the first of its kind on a link becomes an event with the details."""
+        for repair in repairs:
+            self._repairs[repair.name] += 1
+            if self._repairs[repair.name] == 1:
+                self._log.debug("message_repaired", repair=repair.name, action=action)
+                self._event(
+                    "message_repaired",
+                    f"{action}: {repair.name}",
+                    {"action": action, "repair": repair.name, "detail": repair.detail},
+                )
+
+    def _send(self, frame: bytes) -> None:
+        if self._ws is not None and self._ws.closed is None:
+            self._stream.send_nowait(text_frame(frame))
+
+    def _event(self, name: str, message: str, data: dict[str, str | int | float | bool | None]) -> None:
+        happened = EventHappened(
+            created=self._services.clock(), name=name, identifier=self.identifier, message=message, data=data
+        )
+        self._services.store.record(None, (happened,))
+
+    # -- ours: CALLs to the charge point --------------------------------------------------------------------
+
+    async def call(self, request: OcppMessage, deadline_s: float | None = None) -> OcppMessage:
+        """Sends one CALL and returns the confirmation; see `Roster.call`."""
+        action = type(request).__name__.removesuffix("Request")
+        deadline_s = self._services.config.call_deadline_s if deadline_s is None else deadline_s
+        if self._ws is None or self._ws.closed is not None:
+            raise NotConnected(self.identifier, action)
+        ticket = self._peer.call(action, encode_payload(request), deadline_s)
+        waiting = self._waiting[ticket.unique_id] = _Waiting()
+        self._pump()
+        await waiting.done.wait()
+        if isinstance(waiting.outcome, CallFailed):
+            raise waiting.outcome
+        assert waiting.outcome is not None  # noqa: S101 resolve() sets it before the event
+        return waiting.outcome
+
+    def _pump(self) -> None:
+        """Sends our next CALL if none is in flight, and lets the timer know of its deadline."""
+        frame = self._peer.to_send(trio.current_time())
+        if frame is not None:
+            self._send(frame)
+            self._timer_wake.set()
+
+    def _answered(self, ticket: Ticket, result: CallResult | object) -> None:
+        outcome: OcppMessage | CallFailed
+        if isinstance(result, CallResult):
+            try:
+                outcome = decode_confirmation(ticket.action, result.payload).message
+            except ProtocolViolation as violation:
+                outcome = CallRefused(self.identifier, ticket.action, violation.code, violation.description)
+        else:
+            code, description = getattr(result, "code", "GenericError"), getattr(result, "description", "")
+            outcome = CallRefused(self.identifier, ticket.action, code, description)
+        self._resolve(ticket, outcome)
+        self._pump()
+
+    def _resolve(self, ticket: Ticket, outcome: OcppMessage | CallFailed) -> None:
+        waiting = self._waiting.pop(ticket.unique_id, None)
+        if waiting is not None:
+            waiting.resolve(outcome)
+
+    # -- time ------------------------------------------------------------------------------------------------
+
+    async def _keep_time(self) -> None:
+        """Expires our CALLs, pings, and cuts a link on which nothing is heard any more (Q14, Q17)."""
+        config = self._services.config
+        next_ping = trio.current_time() + config.ping_interval_s
+        pinged: float | None = None
+        while self._close_wanted is None:
+            deadlines = [next_ping, self._peer.next_deadline(), pinged and pinged + self._patience()]
+            with trio.move_on_at(min(deadline for deadline in deadlines if deadline)):
+                await self._timer_wake.wait()
+            self._timer_wake = trio.Event()
+            now = trio.current_time()
+            for ticket in self._peer.expire(now):
+                self._log.warning("call_expired", action=ticket.action, unique_id=ticket.unique_id)
+                self._resolve(ticket, CallExpired(self.identifier, ticket.action, ticket.deadline_s))
+            self._pump()
+            if pinged is not None and self._stream.last_heard >= pinged:
+                pinged = None
+            if pinged is not None and now >= pinged + self._patience() and self._gate is None:
+                self._cut_silent(now - pinged)
+                return
+            if now >= next_ping:
+                self._stream.send_nowait(PING_FRAME)
+                pinged = now if pinged is None else pinged
+                next_ping = now + config.ping_interval_s
+        assert self._ws is not None  # noqa: S101 the timer starts after the accept
+        with trio.move_on_after(CLOSE_DEADLINE_S):
+            await self._ws.aclose(*self._close_wanted)
+        self._cancel()
+
+    def _patience(self) -> float:
+        if self._services.roster.is_deaf_to_pings(self.charger_id):
+            return SILENCE_OF_THE_DEAF_S * self._services.config.boot_interval_s
+        return self._services.config.pong_deadline_s
+
+    def _cut_silent(self, seconds: float) -> None:
+        """Ends a link whose other end is gone: no closing handshake, nobody would answer it."""
+        if self._messages and not self._tap.pongs:
+            self._services.roster.note_deaf_to_pings(self.charger_id)
+        self._end_reason = f"nothing was heard for {seconds:.0f} s after a ping"
+        self._log.warning("link_silent", seconds=round(seconds))
+        self._cancel()
+
+
+def _internal_error() -> ProtocolViolation:
+    return ProtocolViolation("InternalError", "The message could not be stored; send it again.")

@@ -1,0 +1,131 @@
+"""Who is connected. The newest authenticated link of a charger wins; presence belongs to the link.
+
+Everybody else in the process reaches a charge point through here: `roster.call(charger_id, request)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+import trio
+
+from solarocpp.errors import NotConnected
+from solarocpp.ocpp.datatypes import ChargePointId
+from solarocpp.ocpp.messages import OcppMessage
+
+
+class LinkInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """What is known of one link, for whoever watches."""
+
+    identifier: ChargePointId
+    charger_id: int
+    peer: str
+    since: datetime
+    messages: int
+    unanswered: int
+    refused: int
+    repairs: Mapping[str, int]
+    """How often each lenience was needed, by its name."""
+
+
+class RosterLink(Protocol):
+    """What the roster needs of a link."""
+
+    charger_id: int
+    identifier: ChargePointId
+
+    @property
+    def unanswered(self) -> int:
+        """Exchanges received and not answered yet."""
+
+    def info(self) -> LinkInfo:
+        """Tells what is known of this link."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Asks the link to close; returns at once."""
+
+    def stop_reading(self) -> None:
+        """Takes no more messages; what was received is still answered."""
+
+    async def call(self, request: OcppMessage, deadline_s: float | None = None) -> OcppMessage:
+        """Sends one CALL and waits for its answer."""
+
+
+class Roster:
+    """The links of all chargers, one each."""
+
+    def __init__(self) -> None:
+        self._links: dict[int, RosterLink] = {}
+        self._deaf_to_pings: set[int] = set()
+        self._changed = trio.Event()
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+    def __iter__(self) -> Iterator[RosterLink]:
+        return iter(list(self._links.values()))
+
+    def join(self, link: RosterLink) -> bool:
+        """Takes a link in; an older one of the same charger is closed (Q12, Q13). True: there was one."""
+        older = self._links.get(link.charger_id)
+        self._links[link.charger_id] = link
+        if older is not None:
+            older.close(1000, "a newer link of this charger took over")
+        return older is not None
+
+    def leave(self, link: RosterLink) -> None:
+        """Lets a link go; the close of an older link does not touch the newer one's presence (Q12)."""
+        if self._links.get(link.charger_id) is link:
+            del self._links[link.charger_id]
+        self.note_change()
+
+    def note_change(self) -> None:
+        """Wakes whoever waits for links to become idle or to go."""
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def note_deaf_to_pings(self, charger_id: int) -> None:
+        """Remembers a charger that talks but has never answered a ping (Q16)."""
+        self._deaf_to_pings.add(charger_id)
+
+    def is_deaf_to_pings(self, charger_id: int) -> bool:
+        """Tells whether pings say nothing about this charger's links."""
+        return charger_id in self._deaf_to_pings
+
+    def links(self) -> list[LinkInfo]:
+        """Lists the links, by identifier."""
+        return sorted((link.info() for link in self._links.values()), key=lambda info: info.identifier)
+
+    async def call(self, charger_id: int, request: OcppMessage, deadline_s: float | None = None) -> OcppMessage:
+        """Sends one OCPP message to a charger and returns its answer.
+
+        Raises:
+            NotConnected: the charger has no link, or lost it before it answered.
+            CallExpired: no answer within the deadline.
+            CallRefused: the charge point answered CALLERROR, or what cannot be read.
+        """
+        link = self._links.get(charger_id)
+        if link is None:
+            raise NotConnected(str(charger_id), type(request).__name__.removesuffix("Request"))
+        return await link.call(request, deadline_s)
+
+    async def drain(self, deadline_s: float) -> bool:
+        """Takes no more messages and waits until every received one is answered; False: the deadline came first."""
+        for link in self:
+            link.stop_reading()
+        with trio.move_on_after(deadline_s):
+            while any(link.unanswered for link in self._links.values()):
+                await self._changed.wait()
+            return True
+        return False
+
+    async def close_all(self, code: int, reason: str, deadline_s: float) -> None:
+        """Closes every link and waits until they are gone, or the deadline."""
+        for link in self:
+            link.close(code, reason)
+        with trio.move_on_after(deadline_s):
+            while self._links:
+                await self._changed.wait()

@@ -1,0 +1,92 @@
+"""Logs: structlog set up once, a catalogue of every event name, and what never reaches a line.
+
+No line per message at info level: a typical line costs a tenth of handling a message. Ids of links
+and chargers are in every line that concerns one; id tags only at debug level, secrets never.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Literal, NamedTuple
+
+import structlog
+
+Level = Literal["debug", "info", "warning", "error"]
+_LEVELS: Mapping[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+class EventName(NamedTuple):
+    """A row of the catalogue."""
+
+    level: Level
+    meaning: str
+
+
+EVENTS: Mapping[str, EventName] = {
+    # the process
+    "starting": EventName("info", "the server begins to open its store"),
+    "ledger_replayed": EventName("info", "ledger rows past the watermark went through the handlers again"),
+    "listening": EventName("info", "everything accepts; carries the bound addresses"),
+    "stopping": EventName("info", "a signal or the end of the run asked for a graceful stop"),
+    "stopped": EventName("info", "everything is closed; nothing that was confirmed is missing"),
+    "next_steps": EventName("info", "what to do on a fresh data directory"),
+    # handshakes
+    "handshake_refused": EventName("warning", "a connection was answered with an HTTP error; carries the reason"),
+    "handshake_repaired": EventName("info", "a handshake broke a rule we can live with; carries which"),
+    "bytes_refused": EventName("warning", "what arrived on the port is no HTTP; carries the first bytes"),
+    "tls_refused": EventName("warning", "the TLS handshake failed; carries the reason"),
+    "accept_failed": EventName("error", "the system has no file descriptors or memory for another link"),
+    # links
+    "link_opened": EventName("info", "a charge point is connected"),
+    "link_closed": EventName("info", "a link ended; carries the reason and what passed over it"),
+    "link_replaced": EventName("info", "a newer link of the same charger took over"),
+    "link_silent": EventName("warning", "nothing was heard within the pong deadline"),
+    "link_slow": EventName("warning", "a link did not take what we sent"),
+    "link_failed": EventName("error", "a defect of ours ended one link; carries the traceback"),
+    # messages
+    "call_refused": EventName("warning", "a message was answered with a CALLERROR"),
+    "call_failed": EventName("error", "a handler raised and the message was answered InternalError; with traceback"),
+    "call_not_stored": EventName("error", "a commit failed: the message was answered InternalError"),
+    "call_expired": EventName("warning", "a charge point did not answer a CALL of ours in time"),
+    "call_answered": EventName("debug", "one message and its answer, for looking over a shoulder"),
+    "answer_late": EventName("warning", "an answer came after its deadline, or to nothing we asked"),
+    "frame_ignored": EventName("debug", "a frame that asks for no answer and carries nothing"),
+    "message_repaired": EventName("debug", "a lenience was needed to read a message; carries which"),
+}
+"""Name, level and meaning of every event. Names are past tense or a state, snake_case."""
+
+_SECRET_KEYS = frozenset({"password", "authorization", "secret", "admin_token", "api_key", "authorization_key"})
+_ID_TAG_KEYS = frozenset({"id_tag", "idTag", "token", "parent_id_tag", "end_token"})
+
+
+def _redact(_logger: object, level: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Blanks what must not be written: secrets always, id tags from info level on."""
+    hidden = _SECRET_KEYS if level == "debug" else _SECRET_KEYS | _ID_TAG_KEYS
+    for key in hidden.intersection(line):
+        line[key] = "[redacted]"
+    return line
+
+
+def configure_logs(log_format: Literal["console", "json"] = "console", level: Level = "info") -> None:
+    """Sets structlog up for the process: lines go to stderr, times are UTC."""
+    tty = sys.stderr.isatty()
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=tty, exception_formatter=structlog.dev.plain_traceback)
+    )
+    exceptions = [structlog.processors.format_exc_info] if log_format == "json" else []
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _redact,
+            *exceptions,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

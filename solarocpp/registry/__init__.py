@@ -73,8 +73,6 @@ __all__ = [
 DEFAULT_ACCOUNT = 1
 """The account of a fresh store, and of the command line."""
 
-    # What the store hands to a change; the registry only passes it on.
-    Connection: TypeAlias = DuckDBPyConnection
 
 E = TypeVar("E", bound=msgspec.Struct)
 

@@ -4,7 +4,7 @@ It is what a careful person writes from the libraries' own documentation: `@on` 
 left on, one row a reading, one commit a message, and a confirmation only after the commit. SQLite runs in
 WAL mode with synchronous=FULL, so a commit reaches the disk before it returns, as ours does.
 
-    baseline.py DATABASE        prints {"ocpp": "127.0.0.1:PORT"} once it listens; SIGTERM ends it
+    baseline.py DATABASE READY_FILE        writes {"ocpp": "127.0.0.1:PORT"} once it listens; SIGTERM ends it
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ocpp.routing import on
 from ocpp.v16 import ChargePoint, call_result
 from ocpp.v16.datatypes import IdTagInfo
 from ocpp.v16.enums import Action, AuthorizationStatus, RegistrationStatus
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 SCHEMA = """
@@ -100,9 +101,15 @@ def readings_of(message: int, meter_values: list[Json]) -> Iterator[tuple[object
             )
 
 
-async def main(path: str) -> None:
+def tell_address(server: Server, ready_file: Path) -> None:
+    """Writes the ready file, as `solarocpp serve` does."""
+    host, port = server.sockets[0].getsockname()[:2]
+    ready_file.write_text(json.dumps({"ocpp": f"{host}:{port}"}))
+
+
+async def main(database_file: str, ready_file: Path) -> None:
     """Serves until SIGTERM."""
-    database = sqlite3.connect(path)
+    database = sqlite3.connect(database_file)
     database.executescript(SCHEMA)
 
     async def link(connection: ServerConnection) -> None:
@@ -113,11 +120,10 @@ async def main(path: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with serve(link, "127.0.0.1", 0, subprotocols=["ocpp1.6"]) as server:  # type: ignore[list-item]
-        host, port = server.sockets[0].getsockname()[:2]
-        print(json.dumps({"ocpp": f"{host}:{port}"}), flush=True)
+        tell_address(server, ready_file)
         await stop.wait()
     database.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))

@@ -167,8 +167,9 @@ async def connect_all(run: Run, arguments: argparse.Namespace) -> list[Link]:
     basic = base64.b64encode(f"{arguments.username}:{arguments.password}".encode()).decode()
     headers = {"Sec-WebSocket-Protocol": "ocpp1.6", "Authorization": f"Basic {basic}"}
     links: list[Link] = []
-    for first in range(0, run.links, 20):
-        numbers = range(first, min(first + 20, run.links))
+    everybody = range(arguments.first, arguments.first + run.links)
+    for start in range(0, run.links, 20):
+        numbers = everybody[start : start + 20]
         links += await asyncio.gather(*(connect(run, arguments.url, f"CP{n:04}", headers) for n in numbers))
     await asyncio.wait_for(run.ready.wait(), timeout=60)
     return links
@@ -216,7 +217,7 @@ async def main(arguments: argparse.Namespace) -> None:
         sys.exit(f"the server refused the opening: {run.refused[0]}")
     print(json.dumps({"ready": len(links)}), flush=True)
     await asyncio.to_thread(sys.stdin.readline)
-    if arguments.seconds:
+    if arguments.seconds:  # else the links were idle until now, and end here
         print(json.dumps(await load(run, links, arguments.seconds)), flush=True)
 
 
@@ -224,6 +225,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Load a central system with MeterValues.")
     parser.add_argument("url")
     parser.add_argument("--links", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="number of the first charger")
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--username", default="bench")
     parser.add_argument("--password", default="")

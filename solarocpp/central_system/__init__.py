@@ -1,1 +1,175 @@
-"""To be written."""
+"""The domain: a typed request in, a typed confirmation out, and what that changes as effects.
+
+It knows no sockets, no JSON and no disk: nothing here waits. A message goes through two pure steps of
+its handler (see `context`):
+
+    request -> decide  -> confirmation            live only; may ask the registry
+            -> observe -> effects                 live, and again in a replay of the ledger
+
+Effects that change which sessions are open are applied to memory before `answer` returns, since the
+next message may need them; `undo` takes them back when their commit fails. Everything else they say
+is the store's to write down. So the tables are a pure function of the ledger.
+
+    HANDLERS            a row for each message of a charger
+    registration        BootNotification, Heartbeat       authorization   Authorize
+    session_start       StartTransaction                  session_stop    StopTransaction
+    meter_values        MeterValues                       status          StatusNotification
+    maintenance         firmware and diagnostics status   data_transfer   DataTransfer
+    transactions        the memory of sessions            context         what handlers may look at
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from solarocpp.central_system.authorization import AUTHORIZE
+from solarocpp.central_system.context import Context, Handler, Scene
+from solarocpp.central_system.data_transfer import DATA_TRANSFER
+from solarocpp.central_system.maintenance import DIAGNOSTICS_STATUS_NOTIFICATION, FIRMWARE_STATUS_NOTIFICATION
+from solarocpp.central_system.meter_values import METER_VALUES
+from solarocpp.central_system.registration import (
+    BOOT_NOTIFICATION,
+    CONNECTOR_COUNT_KEY,
+    HEARTBEAT,
+    description_of,
+    observe_configuration,
+)
+from solarocpp.central_system.session_start import START_TRANSACTION
+from solarocpp.central_system.session_stop import STOP_TRANSACTION
+from solarocpp.central_system.status import STATUS_NOTIFICATION
+from solarocpp.central_system.transactions import Transactions
+from solarocpp.errors import ProtocolViolation
+from solarocpp.ocpp.messages import (
+    AuthorizeRequest,
+    BootNotificationRequest,
+    DataTransferRequest,
+    DiagnosticsStatusNotificationRequest,
+    FirmwareStatusNotificationRequest,
+    GetConfigurationRequest,
+    HeartbeatRequest,
+    MeterValuesRequest,
+    OcppMessage,
+    StartTransactionRequest,
+    StatusNotificationRequest,
+    StopTransactionRequest,
+)
+from solarocpp.registry.memory import RegistryMemory
+from solarocpp.store.effects import ChargerDescribed, ConnectorsCounted, DatumObserved, Effect
+from solarocpp.store.ledger import ChargerFacts
+
+__all__ = ["CONNECTOR_COUNT_KEY", "HANDLERS", "Answer", "CentralSystem", "Context", "Handler", "Scene", "Transactions"]
+
+HANDLERS: Mapping[type[OcppMessage], Handler[Any, Any]] = {
+    AuthorizeRequest: AUTHORIZE,
+    BootNotificationRequest: BOOT_NOTIFICATION,
+    DataTransferRequest: DATA_TRANSFER,
+    DiagnosticsStatusNotificationRequest: DIAGNOSTICS_STATUS_NOTIFICATION,
+    FirmwareStatusNotificationRequest: FIRMWARE_STATUS_NOTIFICATION,
+    HeartbeatRequest: HEARTBEAT,
+    MeterValuesRequest: METER_VALUES,
+    StartTransactionRequest: START_TRANSACTION,
+    StatusNotificationRequest: STATUS_NOTIFICATION,
+    StopTransactionRequest: STOP_TRANSACTION,
+}
+"""What a charger may send, and how it is answered."""
+
+_OBSERVERS: Mapping[type[OcppMessage], Callable[[Any, Any, Scene], Sequence[Effect]]] = {
+    **{request: handler.observe for request, handler in HANDLERS.items()},
+    GetConfigurationRequest: observe_configuration,
+}
+"""What an exchange changes, whoever began it."""
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """What to send back, what to record, and whether to send it before it is recorded."""
+
+    confirmation: OcppMessage
+    effects: tuple[Effect, ...]
+    from_memory: bool
+
+
+class CentralSystem:
+    """Answers chargers. Everything here takes microseconds and none of it waits."""
+
+    def __init__(self, registry: RegistryMemory, transactions: Transactions, *, boot_interval_s: int = 300) -> None:
+        self._registry = registry
+        self._transactions = transactions
+        self._boot_interval_s = boot_interval_s
+        self._described_before: dict[int, ChargerDescribed] = {}
+
+    def answer(self, charger: ChargerFacts, request: OcppMessage, received: datetime) -> Answer:
+        """Answers one message of a charger; what it changes is in memory when this returns.
+
+        Raises:
+            ProtocolViolation: SecurityError for a charger that is Rejected or gone (architecture section
+                8, Q18), NotSupported for a message without handler.
+        """
+        handler = HANDLERS.get(type(request))
+        if handler is None:
+            action = type(request).__name__.removesuffix("Request")
+            raise ProtocolViolation("NotSupported", f"{action} is not supported here.")
+        self._check_registration(charger, request)
+        context = Context(charger, received, self._transactions, self._registry, self._boot_interval_s)
+        confirmation = handler.decide(request, context)
+        effects = self._apply(handler.observe(request, confirmation, context))
+        return Answer(confirmation, effects, handler.from_memory)
+
+    def replay(
+        self, charger: ChargerFacts, request: OcppMessage, confirmation: OcppMessage, received: datetime
+    ) -> tuple[Effect, ...]:
+        """Derives again what a recorded exchange changes; nothing is decided, the recorded answer stands.
+
+        Also takes a charger's answer to a CALL of ours while it is live: what is learned from it is the same.
+        """
+        observe = _OBSERVERS.get(type(request))
+        if observe is None:
+            return ()
+        return self._apply(observe(request, confirmation, Scene(charger, received, self._transactions)))
+
+    def undo(self, effects: Sequence[Effect]) -> None:
+        """Takes back what one exchange changed in memory, because it could not be recorded."""
+        for effect in reversed(effects):
+            if isinstance(effect, ChargerDescribed):
+                before = self._described_before.get(effect.charger_id)
+                if before is not None:
+                    self._registry.describe(before)
+            else:
+                self._transactions.undo(effect)
+
+    def _check_registration(self, charger: ChargerFacts, request: OcppMessage) -> None:
+        try:
+            status = self._registry.charger(charger.charger_id).registration_status
+        except KeyError:
+            raise ProtocolViolation("SecurityError", f"{charger.identifier} is not registered here.") from None
+        if status == "Rejected" and type(request) is not BootNotificationRequest:
+            raise ProtocolViolation("SecurityError", f"{charger.identifier} is registered as Rejected.")
+
+    def _apply(self, effects: Sequence[Effect]) -> tuple[Effect, ...]:
+        """Takes effects over into memory, and drops descriptions that say nothing new."""
+        return tuple(effect for effect in effects if type(effect) is DatumObserved or self._takes_over(effect))
+
+    def _takes_over(self, effect: Effect) -> bool:
+        if isinstance(effect, ChargerDescribed):
+            return self._describe(effect)
+        if isinstance(effect, ConnectorsCounted):
+            self._registry.count_connectors(effect)
+        else:
+            self._transactions.apply(effect)
+        return True
+
+    def _describe(self, effect: ChargerDescribed) -> bool:
+        """Tells whether a boot says something new about an enabled charger (spec 6.3)."""
+        try:
+            charger = self._registry.charger(effect.charger_id)
+        except KeyError:  # removed since; only a replay gets here
+            return False
+        before = description_of(charger)
+        if not charger.enabled or before == effect:
+            return False
+        self._described_before[effect.charger_id] = before
+        self._registry.describe(effect)
+        return True

@@ -1,1 +1,32 @@
-"""To be written."""
+"""What analysts ask: sessions by node and source, datums by stream and time, the newest of each, and SQL.
+
+    import solarocpp.query as q
+
+    con = q.open("data")
+    q.sessions(con, source="/ocpp/cp/**", since="2026-01-01", by=["source", "month"]).df()
+
+Every answer is a DuckDB relation: nothing runs before it is fetched, and it takes further SQL
+(`.filter("energy > 1000")`, `.df()`, `.fetchall()`). This package only reads. It knows the tables of
+`store.schema` and nothing of servers, so it works in a notebook on a data directory as well as on a
+cursor of the live store: `connection` opens, `filters` turns what was asked into expressions,
+`sessions` and `datums` answer, `guard` judges the SQL of strangers.
+"""
+
+from solarocpp.query.connection import open_data as open  # noqa: A004 -- read as q.open
+from solarocpp.query.datums import Aggregate, datums, latest
+from solarocpp.query.filters import Moment
+from solarocpp.query.guard import SqlAnswer, answer_sql, judge_sql
+from solarocpp.query.sessions import SessionKey, sessions
+
+__all__ = [
+    "Aggregate",
+    "Moment",
+    "SessionKey",
+    "SqlAnswer",
+    "answer_sql",
+    "datums",
+    "judge_sql",
+    "latest",
+    "open",
+    "sessions",
+]

@@ -1,0 +1,194 @@
+"""Datums: as stored, rolled up to hours, days or months, and the newest of each stream.
+
+A roll-up says of each property, by its class (spec section 10, and what is ours):
+
+* instantaneous (`watts`, `voltage_a`, whatever a vendor sends): mean, `_min` and `_max` of the period;
+* accumulating (registers like `wattHours`): how far the register went. The step between two readings
+  belongs whole to the period of the later one, however long the gap: SolarNetwork's reading value. So
+  the hours of a day add up to the day, and no energy falls between two periods;
+* interval (`wattHoursDiff`): the sum. SolarNetwork averages it; but it is energy;
+* status (`status`, `token`, `sessionId`, ...): the newest, where SolarNetwork takes the most frequent.
+
+Registers are followed as in session totals. One that falls and stays down was reset: it counts from
+zero again. One that falls and comes back in one jump, over more than half of the fall and up to where
+it was, had a glitch or was relative for a while (Q84, Q86): what it said meanwhile counts nothing.
+
+Periods are UTC. A stream without a datum in a period has no row for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Literal
+
+from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+from solarocpp.query.filters import (
+    Moment,
+    TimeRange,
+    find_name,
+    node_conditions,
+    period_start,
+    quote,
+    read_rows,
+    read_time_range,
+    source_conditions,
+    time_conditions,
+)
+from solarocpp.store.schema import DATUM, LATEST_VIEW, PHASES, PROPERTIES
+
+Aggregate = Literal["hour", "day", "month"]
+"""Lengths of the periods datums are rolled up to; UTC."""
+
+# A register steps from the reading before the range, and a dip is known by the readings after it. So both
+# are looked at, and a period says the same whatever range was asked. Spec 10.2 uses its full rule up to 14 days.
+NEIGHBOURS = timedelta(days=14)
+
+_KEYS = ("created", "nodeId", "sourceId")
+_READINGS = 'PARTITION BY "nodeId", "sourceId" ORDER BY created'
+_EARLIER = f"{_READINGS} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+_LATER = f"{_READINGS} ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"
+
+_STATUS = frozenset(row.name for row in DATUM.columns if row.type != "DOUBLE")
+_MEASURANDS: Mapping[str, str] = {row.name + phase: row.measurand for row in PROPERTIES for phase in ("", *PHASES)}
+
+_Class = Literal["instantaneous", "accumulating", "interval", "status"]
+
+# By the last word of the measurand (OCPP 1.6 §7.31); all others are instantaneous, so reactive power is, too.
+_CLASSES: Mapping[str, _Class] = {"Register": "accumulating", "Interval": "interval"}
+
+# What a roll-up tells of a property, by its class: suffix of the column, and SQL.
+_ROLL_UPS: Mapping[_Class, Mapping[str, str]] = {
+    "instantaneous": {"": "avg({name})", "_min": "min({name})", "_max": "max({name})"},
+    "accumulating": {"": "sum({name})"},  # by then the column has the steps
+    "interval": {"": "sum({name})"},
+    "status": {"": "arg_max({name}, created)"},
+}
+
+
+def datums(  # noqa: PLR0913 -- one argument a filter
+    con: DuckDBPyConnection,
+    *,
+    node: int | None = None,
+    source: str | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
+    aggregate: Aggregate | None = None,
+    properties: Iterable[str] | None = None,
+) -> DuckDBPyRelation:
+    """Lists datums by time, or rolls them up to periods.
+
+    The columns are `created` (of a roll-up: the start of the period), `nodeId`, `sourceId`, then the
+    `properties` asked for, in any case, or all there are. A property of OCPP that no charger has sent
+    so far is an empty column.
+
+    Raises:
+        UnknownProperty: a property, or the aggregate, does not exist; the error has the nearest.
+        BadTimeRange: `since` is not before `until`, or one of them is no time.
+        BadSourcePattern: no source can match `source`.
+    """
+    span = read_time_range(since, until)
+    rows = read_rows(con, DATUM.name, [*node_conditions(node), *source_conditions(source)])
+    names = _choose(rows.columns, properties)
+    if aggregate is None:
+        rows = _limit(rows, span)
+        spelled = (quote(name) if name in rows.columns else f"NULL::DOUBLE AS {quote(name)}" for name in names)
+        return rows.project(", ".join((*map(quote, _KEYS), *spelled))).order('created, "nodeId", "sourceId"')
+    return _roll_up(rows, names, span, period_start(aggregate, "created"))
+
+
+def latest(con: DuckDBPyConnection, *, node: int | None = None, source: str | None = None) -> DuckDBPyRelation:
+    """Lists the newest datum of each stream, by node and source; columns as of the table `datum`.
+
+    Raises:
+        BadSourcePattern: no source can match `source`.
+    """
+    rows = read_rows(con, LATEST_VIEW.name, [*node_conditions(node), *source_conditions(source)])
+    return rows.order('"nodeId", "sourceId"')
+
+
+def _choose(there: list[str], properties: Iterable[str] | None) -> list[str]:
+    if properties is None:
+        chosen = there
+    else:
+        asked = [properties] if isinstance(properties, str) else properties
+        chosen = [find_name(name, [*_MEASURANDS, *there]) for name in asked]
+    return [name for name in dict.fromkeys(chosen) if name not in _KEYS]
+
+
+def _limit(rows: DuckDBPyRelation, span: TimeRange) -> DuckDBPyRelation:
+    for condition in time_conditions("created", span):
+        rows = rows.filter(condition)
+    return rows
+
+
+def _roll_up(rows: DuckDBPyRelation, names: list[str], span: TimeRange, period: str) -> DuckDBPyRelation:
+    there = [name for name in names if name in rows.columns]
+    rows = rows.project(", ".join(map(quote, (*_KEYS, *there))))
+    registers = [name for name in there if _class(name) == "accumulating"]
+    if registers:
+        rows = _steps(_limit(rows, _widen(span)), registers)
+    columns = {"created": period, "nodeId": '"nodeId"', "sourceId": '"sourceId"'}
+    for name in names:
+        for suffix, sql in _ROLL_UPS[_class(name)].items():
+            columns[name + suffix] = sql.format(name=quote(name)) if name in there else "NULL::DOUBLE"
+    selected = ", ".join(f"{sql} AS {quote(name)}" for name, sql in columns.items())
+    groups = ", ".join(columns[name] for name in _KEYS)
+    return _limit(rows, span).aggregate(selected, groups).order('created, "nodeId", "sourceId"')
+
+
+def _class(name: str) -> _Class:
+    if name in _STATUS:
+        return "status"
+    *_, kind = _MEASURANDS.get(name, "").split(".")
+    return _CLASSES.get(kind, "instantaneous")
+
+
+def _widen(span: TimeRange) -> TimeRange:
+    return TimeRange(_shift(span.since, -NEIGHBOURS), _shift(span.until, NEIGHBOURS))
+
+
+def _shift(moment: datetime | None, by: timedelta) -> datetime | None:
+    try:
+        return None if moment is None else moment + by
+    except OverflowError:  # before year 1 or after 9999: that end is open
+        return None
+
+
+# What is worked out about each reading of a register {r}, one projection after another. The helper columns
+# are called like the register, a space and their name here, so no property can be in their way. Each fall of
+# the register begins a new stretch of readings; `returned` is set on the one reading of a stretch, if any,
+# that gets back to the level of before the fall, and in a jump.
+_STAGES: tuple[Mapping[str, str], ...] = (
+    {"before": f"lag({{r}} IGNORE NULLS) OVER ({_READINGS})"},
+    {
+        "falls": f"count(*) FILTER ({{r}} < {{before}}) OVER ({_READINGS})",
+        "level": f"last_value(CASE WHEN {{r}} < {{before}} THEN {{before}} END IGNORE NULLS) OVER ({_EARLIER})",
+        "fall": f"last_value(CASE WHEN {{r}} < {{before}} THEN {{before}} - {{r}} END IGNORE NULLS) OVER ({_EARLIER})",
+    },
+    {
+        "returned": "CASE WHEN {before} < {level} AND {r} >= {level} AND {r} - {before} > {fall} / 2 THEN {falls} END",
+    },
+    {"return": f"first_value({{returned}} IGNORE NULLS) OVER ({_LATER})"},
+)
+_STEP = """CASE
+    WHEN {r} IS NULL THEN NULL
+    WHEN {before} IS NULL THEN 0
+    WHEN {returned} IS NOT NULL THEN {r} - {level}
+    WHEN {return} = {falls} THEN 0
+    WHEN {r} < {before} THEN {r}
+    ELSE {r} - {before}
+END"""
+
+
+def _steps(rows: DuckDBPyRelation, registers: list[str]) -> DuckDBPyRelation:
+    """Replaces each reading of the registers by how far they went since the reading before."""
+    helpers = [helper for stage in _STAGES for helper in stage]
+    spelled = [{"r": quote(r), **{helper: quote(f"{r} {helper}") for helper in helpers}} for r in registers]
+    for stage in _STAGES:
+        added = [f"{sql.format_map(names)} AS {names[helper]}" for names in spelled for helper, sql in stage.items()]
+        rows = rows.project("*, " + ", ".join(added))
+    excluded = ", ".join(names[helper] for names in spelled for helper in helpers)
+    replaced = ", ".join(f"{_STEP.format_map(names)} AS {names['r']}" for names in spelled)
+    return rows.project(f"* EXCLUDE ({excluded}) REPLACE ({replaced})")

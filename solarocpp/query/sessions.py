@@ -1,0 +1,109 @@
+"""Charge sessions, listed one by one or aggregated by node, source, charger, token and time.
+
+Both read the view `session`, which leaves refused starts out, counts energy over register resets,
+and gives running sessions their totals so far. A session belongs to the moment it started: in time
+ranges, and in the hour, day or month (UTC) it is counted in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from duckdb import DuckDBPyConnection, DuckDBPyRelation, Expression, FunctionExpression
+
+from solarocpp.query.filters import (
+    Moment,
+    column,
+    find_name,
+    node_conditions,
+    period_start,
+    quote,
+    read_rows,
+    read_time_range,
+    source_conditions,
+    time_conditions,
+    value,
+)
+
+SessionKey = Literal["node", "source", "charger", "token", "hour", "day", "month"]
+"""What sessions can be aggregated by."""
+
+# Each key with its columns in the result: name and SQL.
+_KEYS: Mapping[str, Mapping[str, str]] = {
+    "node": {"nodeId": '"nodeId"'},
+    "source": {"sourceId": '"sourceId"'},
+    "charger": {"chargerId": '"chargerId"', "identifier": "identifier"},
+    "token": {"token": "token"},
+    **{period: {period: period_start(period, "started")} for period in ("hour", "day", "month")},
+}
+
+# What each group tells. Average power leaves out sessions whose energy is not known, not their time only.
+_MEASURES: Mapping[str, str] = {
+    "sessions": "count(*)",
+    "energy": "sum(energy)",
+    "duration": "sum(duration)::BIGINT",
+    "averagePower": "sum(energy) FILTER (duration > 0) * 3600 / sum(duration) FILTER (duration > 0 AND energy >= 0)",
+    "peakPower": 'max("peakPower")',
+    "openSessions": "count(*) FILTER (ended IS NULL)",
+}
+
+
+def sessions(  # noqa: PLR0913 -- one argument a filter
+    con: DuckDBPyConnection,
+    *,
+    node: int | None = None,
+    source: str | None = None,
+    charger: int | str | None = None,
+    token: str | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
+    active: bool | None = None,
+    by: SessionKey | Iterable[SessionKey] | None = None,
+) -> DuckDBPyRelation:
+    """Lists charge sessions, or aggregates them by the keys of `by`.
+
+    A listing has the columns of the view `session`, oldest start first. An aggregation has the columns of
+    its keys, in the order given (`nodeId`, `sourceId`, `chargerId` and `identifier`, `token`, `hour`, `day`,
+    `month`: start of the period), and `sessions` (how many), `energy` (Wh), `duration` (s), `averagePower`
+    (W, energy over duration), `peakPower` (W), `openSessions`; it is ordered by its keys. An empty `by`
+    gives one row for everything.
+
+    `charger` is a chargerId or a charge point identity, `token` an id tag, both compared without case;
+    `active` True leaves running sessions only, False ended ones.
+
+    Raises:
+        UnknownProperty: a key of `by` does not exist.
+        BadTimeRange: `since` is not before `until`, or one of them is no time.
+        BadSourcePattern: no source can match `source`.
+    """
+    conditions = [
+        *node_conditions(node),
+        *source_conditions(source),
+        *time_conditions("started", read_time_range(since, until)),
+        *([] if token is None else [_lower("token") == value(token.lower())]),
+        *([] if active is None else [column("ended").isnull() if active else column("ended").isnotnull()]),
+        *([column("chargerId") == value(charger)] if isinstance(charger, int) else []),
+    ]
+    rows = read_rows(con, "session", conditions)
+    if isinstance(charger, str):
+        named = read_rows(con, "charger", [_lower("identifier") == value(charger.lower())])
+        rows = rows.join(named.project('"chargerId"'), "chargerId", how="semi")
+    if by is None:
+        return rows.order('started, "sessionId"')
+    return _aggregate(con, rows, [by] if isinstance(by, str) else list(by))
+
+
+def _aggregate(con: DuckDBPyConnection, rows: DuckDBPyRelation, by: list[SessionKey]) -> DuckDBPyRelation:
+    names = [find_name(key, _KEYS) for key in by]
+    if "charger" in names:
+        identifiers = read_rows(con, "charger", []).project('"chargerId", identifier')
+        rows = rows.join(identifiers, "chargerId", how="left")
+    keys = {name: sql for key in names for name, sql in _KEYS[key].items()}
+    columns = ", ".join(f"{sql} AS {quote(name)}" for name, sql in {**keys, **_MEASURES}.items())
+    totals = rows.aggregate(columns, ", ".join(keys.values()))
+    return totals.order(", ".join(quote(name) for name in keys)) if keys else totals
+
+
+def _lower(name: str) -> Expression:
+    return FunctionExpression("lower", column(name))

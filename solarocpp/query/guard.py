@@ -60,6 +60,22 @@ REFUSED_FUNCTIONS: Mapping[str, str] = {
 }
 """Functions that are no table functions, each with what is wrong with it; a test looks for new ones."""
 
+HARMLESS_VOLATILE = frozenset(
+    {
+        "current_connection_id",
+        "current_query_id",
+        "current_transaction_id",
+        "error",
+        "gen_random_uuid",
+        "random",
+        "stats",
+        "uuid",
+        "uuidv4",
+        "uuidv7",
+    }
+)
+"""Functions that give another answer each time and do nothing else; beside REFUSED_FUNCTIONS, all there are."""
+
 REFUSED_TABLES: Mapping[str, str] = {
     "duckdb_logs": "it shows the queries of others",
     "duckdb_settings": "it tells paths of the server",

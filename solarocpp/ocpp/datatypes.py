@@ -12,8 +12,7 @@ tolerant reader of `decoding`, which knows from the `Meta(extra=...)` of a field
     no_id      an integer that is no id (0, -1, null, 2^63-1) reads as None
     assumed    the value of a required field that is missing
     reported   a time a charge point measured at: implausible ones read as None
-    salvage    a list: an element that cannot be read is kept as JSON text in the named sibling,
-               or the element is made of that text alone
+    salvage    a list: an element that cannot be read is kept as JSON text in the named sibling
 
 Times are aware UTC datetimes, or None where the charge point sent nothing usable; whoever needs one
 then takes the time of reception (Q51).

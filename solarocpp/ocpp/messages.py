@@ -93,7 +93,7 @@ class MeterValuesRequest(OcppMessage, frozen=True):
     """Readings of a connector, in a transaction or not (OCPP 1.6 §6.31)."""
 
     connector_id: Integer
-    meter_value: Annotated[tuple[MeterValue, ...], Meta(min_length=1, extra={"salvage": "unreadable"})]
+    meter_value: Annotated[tuple[MeterValue, ...], Meta(min_length=1)]
     transaction_id: LinkedTransaction | None = None
 
 
@@ -145,7 +145,7 @@ class StopTransactionRequest(OcppMessage, frozen=True):
     id_tag: IdToken | None = None
     # An unlisted reason must not keep a session open for ever.
     reason: Annotated[StopReason, Meta(extra={"unlisted": "Other"})] | None = None
-    transaction_data: Annotated[tuple[MeterValue, ...], Meta(extra={"salvage": "unreadable"})] = ()
+    transaction_data: tuple[MeterValue, ...] = ()
 
 
 class StopTransactionConfirmation(OcppMessage, frozen=True):

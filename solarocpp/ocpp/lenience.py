@@ -1,0 +1,167 @@
+"""What we forgive on reception, why, and how text is repaired.
+
+Real chargers send JSON that is not JSON, numbers as text and times without a zone. What can be
+understood is taken, and each kind of repair is named: LENIENCES says what is done and which field
+report asks for it (Q..), `Repair` says where it was done. Repairs of text live here, those of fields in
+`decoding`, those of frames in `frames`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from types import MappingProxyType
+
+import msgspec
+
+
+class Lenience(msgspec.Struct, frozen=True):
+    """One thing we forgive."""
+
+    name: str
+    repair: str
+    """What is done."""
+    reason: str
+    """Why, with the field reports (Q..) or the rule that ask for it."""
+
+
+# fmt: off
+_ROWS = (
+    # the text of a frame
+    Lenience("stray_comma", "commas without a value are dropped", "ZJ Beny sends [,{...}] (Q28)"),
+    Lenience("value_left_out", "a name without a value reads as null", 'AEFA sends "transactionId":, (Q29)'),
+    Lenience("bare_not_a_number", "NaN and Infinity without quotes read as text", "readings of dead sensors (Q32)"),
+    # the frame
+    Lenience("payload_missing", "a payload that is null or missing reads as {}", "bare Heartbeats (Q31, Q42)"),
+    Lenience("numeric_id", "an id that is a number goes back as a number", "the answer must match (Q43, Q44)"),
+    Lenience("long_id", "an id over 36 characters goes back as it came", "the answer must match (Q43, Q44)"),
+    Lenience("extra_elements", "elements after the last one are ignored", "the message before them is whole"),
+    # fields
+    Lenience("number_for_text", "a number becomes its text", "OpenEVSE, MicroOcpp and others send numbers (Q32)"),
+    Lenience("json_for_text", "data that is no text is kept as its JSON text", "vendors send objects"),
+    Lenience("text_for_number", "the text of a number is read", "the mirror image of Q32"),
+    Lenience("text_for_boolean", "the text true or false is read", "the mirror image of Q32"),
+    Lenience("fraction_for_integer", "1.0 is 1; a register is rounded to Wh", "no stop may be lost (Q64, Q85)"),
+    Lenience("text_too_long", "text over its length is taken, an idTag up to 255", "ABB, long tags (Q37, Q46, Q96)"),
+    Lenience("enumeration_case", "enumerations match without case", '"Current.import" (Q38)'),
+    Lenience("enumeration_unlisted", "a sample keeps the text; an error code becomes OtherError, a stop reason Other",
+             "Hz, Alfen's contexts, Legrand's Error (Q33 to Q36)"),
+    Lenience("time_without_zone", "a time without zone is UTC", "Growatt THOR (Q49)"),
+    Lenience("time_loosely_written", "other ways to write ISO 8601 are read", "+02 for a zone (Q39)"),
+    Lenience("time_unusable", "a time nobody can mean is none: reception counts", "1970, 0001, garbage (Q39, Q51)"),
+    Lenience("null_as_absent", "null for an optional field is its absence", "null sent for nothing (Q42, Q79)"),
+    Lenience("empty_as_absent", 'an optional enumeration that is "" is absent', "empty means missing (Q32)"),
+    Lenience("value_absent", "a missing time or value is none", "its neighbours are good (Q32, Q51)"),
+    Lenience("no_transaction", "0, negative, null and 2^63-1 are no transaction", "idle Alfen and others (Q79, Q80)"),
+    Lenience("assumed_in_answer", "what an answer leaves out takes its usual value", "incomplete answers (Q45)"),
+    Lenience("unknown_field", "fields nobody knows are ignored", "vendors add their own"),
+    Lenience("no_samples", "a meter value without samples is an empty one", "its neighbours are good (W19)"),
+    Lenience("sample_unreadable", "what is no sample is kept as JSON text", "one bad sample costs itself (W19, Q33)"),
+)
+# fmt: on
+
+LENIENCES: Mapping[str, Lenience] = MappingProxyType({row.name: row for row in _ROWS})
+"""By name, which is also the name of its counter."""
+
+
+class Repair(msgspec.Struct, frozen=True):
+    """A lenience that was needed for a message, once for each name however often it was."""
+
+    name: str
+    """A row of LENIENCES."""
+    detail: str
+    """The first place and, where it tells something, what stood there."""
+
+
+Repairs = dict[str, str]
+"""Repairs in the making: detail by name, so that a message of a thousand bad samples is noted once."""
+
+
+def finished(repairs: Repairs) -> tuple[Repair, ...]:
+    """The repairs as values."""
+    return tuple(Repair(LENIENCES[name].name, detail) for name, detail in repairs.items())
+
+
+# -- JSON text -------------------------------------------------------------------------------------------
+
+# Each alternative is linear: a string ends at its quote or at the end of the text, so that no input
+# makes the search start over. Strings come first and stay as they are.
+_FLAW = re.compile(
+    rb"""
+      "[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)                            # a string
+    | (?P<open>[\[{])(?:\s*,)+                                      # [,{...}]
+    | (?P<comma>,)(?=\s*[,\]}])                                     # {...},]  or  {...},,{...}
+    | (?P<colon>:)(?=\s*[,}])                                       # "transactionId":,
+    | (?P<number>-?\b(?:NaN|nan|NAN|Infinity|infinity|Inf|inf)\b)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_FLAWS = {
+    "open": ("stray_comma", rb"\g<open>"),
+    "comma": ("stray_comma", b""),
+    "colon": ("value_left_out", b":null"),
+    "number": ("bare_not_a_number", rb'"\g<number>"'),
+}
+
+
+def repair_json(text: bytes, repairs: Repairs) -> bytes:
+    """Gives JSON text without the known flaws of chargers, and notes those it met (Q28, Q29)."""
+
+    def mend(match: re.Match[bytes]) -> bytes:
+        if match.lastgroup is None:
+            return match[0]
+        name, replacement = _FLAWS[match.lastgroup]
+        repairs.setdefault(name, f"at byte {match.start()}")
+        return match.expand(replacement)
+
+    return _FLAW.sub(mend, text)
+
+
+# -- times -----------------------------------------------------------------------------------------------
+
+# Charge points measure nothing before OCPP 1.6 (2015) was thought of; a clock that was never set says
+# 0001, 1970 or the year 2000 of its chip (Q51). From 2100 on it is a number that was never a time.
+EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[T ]|\s+)(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?"
+    r"\s*(?:(?P<utc>Z|UTC|GMT)|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)?)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def read_time(text: str) -> tuple[datetime | None, str]:
+    """Reads a time as charge points write it: the UTC time, and the name of the lenience it took.
+
+    The name is empty for a time as RFC 3339 wants it, and the time None for one that cannot be read.
+    """
+    try:
+        exact = msgspec.convert(text, datetime)
+    except msgspec.ValidationError:
+        return _read_loose_time(text)
+    if exact.tzinfo is None:
+        return exact.replace(tzinfo=UTC), "time_without_zone"
+    try:
+        return exact.astimezone(UTC), ""
+    except OverflowError:  # the first or last day there is, in another zone
+        return None, "time_unusable"
+
+
+def _read_loose_time(text: str) -> tuple[datetime | None, str]:
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        return None, "time_unusable"
+    *date_and_minute, second, fraction = match.groups()[:7]
+    year, month, day, hour, minute = map(int, date_and_minute)
+    zone = timedelta(hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0))
+    try:
+        local = datetime(
+            year, month, day, hour, minute, tzinfo=timezone(-zone if match["sign"] == "-" else zone)
+        ) + timedelta(seconds=int(second or 0), microseconds=int((fraction or "0").ljust(6, "0")[:6]))
+        utc = local.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None, "time_unusable"
+    zoned = match["utc"] or match["sign"]
+    return utc, "time_loosely_written" if zoned else "time_without_zone"

@@ -30,7 +30,6 @@ from solarocpp.gateway import Gateway, Roster, Services
 from solarocpp.ocpp.decoding import decode_confirmation, decode_request
 from solarocpp.ocpp.frames import Call, CallResult, parse_frame
 from solarocpp.registry import Registry
-from solarocpp.registry.passwords import PasswordVerifier
 from solarocpp.store import LedgerRow, Store, open_store
 from solarocpp.store.effects import Effect
 
@@ -94,7 +93,7 @@ async def _serve_services(services: Services, stop: trio.Event, task_status: tri
     from solarocpp import web  # litestar takes half a second to import; --help should not wait for it
 
     config, roster = services.config, services.roster
-    gateway = Gateway(services, PasswordVerifier())
+    gateway = Gateway(services)
     async with trio.open_nursery() as service_nursery:
         # Links end by being closed, not by the caller's cancellation: they are shielded until they are drained.
         links_scope = trio.CancelScope(shield=True)
@@ -102,7 +101,7 @@ async def _serve_services(services: Services, stop: trio.Event, task_status: tri
             links = await service_nursery.start(_hold_links, links_scope)
             try:
                 ocpp = await listener_nursery.start(gateway.serve, links)
-                app = web.make_app(services.registry, services.store, call=roster.call, links=roster.links)
+                app = web.make_app(services.registry, services.store, clock=services.clock, links=roster.links)
                 token = admin_token(config.data_dir)
                 web_address = await service_nursery.start(web.serve, app, str(config.web_address), token)
                 _announce(services, ocpp, web_address)
@@ -145,9 +144,7 @@ async def _watch_signals(stop: trio.Event) -> None:
 
 def replay_tail(store: Store, central: CentralSystem) -> None:
     """Runs the ledger rows that the tables do not show yet through the handlers, and projects them."""
-    replayed: list[tuple[int, tuple[Effect, ...]]] = []
-    for row in store.tail():
-        replayed.append((row.seq, replayed_effects(row, central)))
+    replayed = [(row.seq, replayed_effects(row, central)) for row in store.tail()]
     if replayed:
         store.project_tail(replayed)
         log.info("ledger_replayed", rows=len(replayed))
@@ -157,7 +154,7 @@ def replayed_effects(row: LedgerRow, central: CentralSystem) -> tuple[Effect, ..
     """Derives again what one recorded exchange changes; the recorded answer stands."""
     exchange = row.exchange
     sent_by = "charge_point" if exchange.direction == "in" else "central_system"
-    call, answer = parse_frame(exchange.request), parse_frame(exchange.answer)
+    (call, _), (answer, _) = parse_frame(exchange.request), parse_frame(exchange.answer)
     if not isinstance(call, Call) or not isinstance(answer, CallResult):
         return ()
     request = decode_request(call.action, call.payload, sent_by=sent_by).message
@@ -195,11 +192,12 @@ def _announce(services: Services, ocpp: str, web_address: str) -> None:
         _write_json(config.ready_file, addresses)
     log.info("listening", **addresses, tls=config.tls_cert is not None)
     if not services.registry.chargers():
+        scheme, port = "wss" if config.tls_cert else "ws", ocpp.rpartition(":")[2]
         log.info(
             "next_steps",
             register="solarocpp charger add CP001",
             credential="solarocpp credential add depot",
-            charger_url=f"{'wss' if config.tls_cert else 'ws'}://THIS-MACHINE:{ocpp.rsplit(':', 1)[1]}/ocpp/j/v16/CP001",
+            charger_url=f"{scheme}://THIS-MACHINE:{port}/ocpp/j/v16/CP001",
         )
 
 

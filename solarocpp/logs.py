@@ -50,6 +50,7 @@ EVENTS: Mapping[str, EventName] = {
     "call_not_stored": EventName("error", "a commit failed: the message was answered InternalError"),
     "call_expired": EventName("warning", "a charge point did not answer a CALL of ours in time"),
     "call_answered": EventName("debug", "one message and its answer, for looking over a shoulder"),
+    "connectors_unknown": EventName("info", "a charger did not say how many connectors it has; asked at its next boot"),
     "answer_late": EventName("warning", "an answer came after its deadline, or to nothing we asked"),
     "frame_ignored": EventName("debug", "a frame that asks for no answer and carries nothing"),
     "message_repaired": EventName("debug", "a lenience was needed to read a message; carries which"),

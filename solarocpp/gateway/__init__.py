@@ -9,8 +9,8 @@
 It knows sockets, frames and deadlines; what a message means is `central_system`'s business.
 """
 
-from solarocpp.gateway.connection import Services
 from solarocpp.gateway.listener import Gateway
 from solarocpp.gateway.roster import LinkInfo, Roster
+from solarocpp.gateway.services import Services
 
 __all__ = ["Gateway", "LinkInfo", "Roster", "Services"]

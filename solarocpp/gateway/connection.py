@@ -11,26 +11,26 @@ What is recorded of a link outside the ledger (opened, closed, refused, repaired
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from functools import partial
 
-import msgspec
 import structlog
 import trio
 import trio_websocket
 
-from solarocpp.central_system import CentralSystem
-from solarocpp.config import Config
-from solarocpp.errors import CallExpired, CallFailed, CallRefused, NotConnected, ProtocolViolation
+from solarocpp.central_system import CONNECTOR_COUNT_KEY
+from solarocpp.errors import CallFailed, NotConnected, ProtocolViolation
+from solarocpp.gateway.calls import OutgoingCalls, action_of
 from solarocpp.gateway.framing import PING_FRAME, FrameTap, text_frame
 from solarocpp.gateway.handshake import Admitted, canonical_head
-from solarocpp.gateway.roster import LinkInfo, Roster
+from solarocpp.gateway.roster import LinkInfo
+from solarocpp.gateway.services import Services
 from solarocpp.gateway.streams import LinkStream
-from solarocpp.ocpp.decoding import Repair, decode_confirmation, decode_request, encode_payload
-from solarocpp.ocpp.frames import Call, CallResult, format_result
-from solarocpp.ocpp.messages import OcppMessage
+from solarocpp.ocpp.decoding import Repair, decode_request, encode_payload
+from solarocpp.ocpp.frames import Call, format_result
+from solarocpp.ocpp.messages import BootNotificationConfirmation, GetConfigurationRequest, OcppMessage
 from solarocpp.ocpp.rpc import (
     AnswerReceived,
     CallReceived,
@@ -38,48 +38,20 @@ from solarocpp.ocpp.rpc import (
     FrameRefused,
     LateAnswer,
     Repeated,
+    RepeatPending,
     RpcPeer,
-    Ticket,
 )
-from solarocpp.registry import Registry
-from solarocpp.store import Store
 from solarocpp.store.effects import Effect, EventHappened
 from solarocpp.store.ledger import Exchange
 
 MAX_UNANSWERED = 64
-"""A charger keeps one CALL open by the specification; the worst flush a few dozen. 64 KiB of memory at 1 KiB each."""
+"""A charger keeps one CALL open by the specification, the worst flush a few dozen; 64 KiB at 1 KiB each."""
 CLOSE_DEADLINE_S = 2.0
 """How long a peer may take for the closing handshake before its socket is simply closed."""
 SILENCE_OF_THE_DEAF_S = 3.0
 """Chargers that never answer pings are given this many heartbeat intervals of silence (Q16)."""
 
 log = structlog.get_logger()
-
-
-class Services(msgspec.Struct, frozen=True):
-    """What every link needs; made once by `app`."""
-
-    config: Config
-    store: Store
-    registry: Registry
-    central: CentralSystem
-    roster: Roster
-    clock: Callable[[], datetime]
-    """Our time, aware UTC."""
-
-
-class _Waiting:
-    """Somebody waits for the answer to a CALL of ours."""
-
-    __slots__ = ("done", "outcome")
-
-    def __init__(self) -> None:
-        self.done = trio.Event()
-        self.outcome: OcppMessage | CallFailed | None = None
-
-    def resolve(self, outcome: OcppMessage | CallFailed) -> None:
-        self.outcome = outcome
-        self.done.set()
 
 
 class Link:
@@ -89,10 +61,11 @@ class Link:
         self._services = services
         self._claim = admitted.claim
         self.charger_id = admitted.charger.charger_id
+        self.credential_id = admitted.credential.credential_id
         self.identifier = admitted.charger.identifier
         self._peer_address = peer
         self._since = services.clock()
-        self._peer = RpcPeer()
+        self._peer = RpcPeer(id_prefix=secrets.token_hex(4) + "-")
         self._tap = FrameTap(lean=services.config.receive_path == "lean")
         self._stream = LinkStream(
             transport, canonical_head(admitted.claim), tap=self._tap, on_text=self._hear, may_read=self._reading_gate
@@ -101,10 +74,13 @@ class Link:
         self._nursery: trio.Nursery | None = None
         self._gate: trio.Event | None = None
         self._timer_wake = trio.Event()
+        self._calls = OutgoingCalls(
+            self._peer, services, admitted.charger, send=self._send, wake_timer=self._wake_timer
+        )
         self._close_wanted: tuple[int, str] | None = None
         self._stopped_reading = False
         self._end_reason = "the charge point closed it"
-        self._waiting: dict[str, _Waiting] = {}
+        self._discovering = False
         self.unanswered = 0
         self._messages = 0
         self._refused = 0
@@ -127,7 +103,7 @@ class Link:
                 nursery.cancel_scope.cancel()
         except* trio_websocket.ConnectionClosed:
             pass  # between the accept and the first read; what ended it is in _stream.broken
-        except* Exception:
+        except* Exception:  # noqa: BLE001 catch point
             # Catch point 1 of 4 (style part 4): one defect, one link.
             self._end_reason = "a defect of ours"
             self._log.exception("link_failed")
@@ -162,8 +138,7 @@ class Link:
     def _closed(self) -> None:
         self._services.roster.leave(self)
         reason = self._stream.broken or self._end_reason
-        for ticket in self._peer.abandon():
-            self._resolve(ticket, NotConnected(self.identifier, ticket.action))
+        self._calls.abandon()
         if self._ws is None:
             return
         seconds = round((self._services.clock() - self._since).total_seconds(), 1)
@@ -195,8 +170,17 @@ class Link:
         if self._close_wanted is None:
             self._close_wanted = (code, reason)
             self._end_reason = reason
-            self._timer_wake.set()
+            self._wake_timer()
             self._open_gate()  # the closing handshake has to be read
+
+    def heed_change(self) -> None:
+        """Looks at the charger again; closes if it may not be connected any more (Q15)."""
+        try:
+            allowed = self._services.registry.charger(self.charger_id).enabled
+        except KeyError:
+            allowed = False
+        if not allowed:
+            self.close(1008, "the charger was disabled or removed")
 
     def stop_reading(self) -> None:
         """Takes no more messages; what was received is still answered (graceful stop)."""
@@ -212,6 +196,9 @@ class Link:
         if self._stream.broken and self._ws is not None and self._close_wanted is None:
             self._log.warning("link_slow", reason=self._stream.broken)
         self._cancel()
+
+    def _wake_timer(self) -> None:
+        self._timer_wake.set()
 
     def _cancel(self) -> None:
         if self._nursery is not None:
@@ -239,8 +226,10 @@ class Link:
                     self._note_repairs(heard.repairs, heard.call.action)
             case Repeated():
                 self._send(heard.frame)
+            case RepeatPending():
+                pass  # the first one's answer is sent as often as it was asked for
             case AnswerReceived():
-                self._answered(heard.ticket, heard.result)
+                self._calls.answered(heard.ticket, heard.result, text)
             case LateAnswer():
                 self._log.warning("answer_late", unique_id=heard.unique_id)
             case FrameRefused():
@@ -253,11 +242,7 @@ class Link:
     def _answer(self, call: Call, text: str) -> None:
         services = self._services
         received = services.clock()
-        charger = services.registry.charger(self.charger_id)
-        if charger is None or not charger.enabled:
-            self.close(1008, "the charger was disabled or removed")
-            return
-        facts = services.registry.facts(charger)
+        facts = services.registry.facts(services.registry.charger(self.charger_id))
         try:
             decoded = decode_request(call.action, call.payload, sent_by="charge_point")
             answer = services.central.answer(facts, decoded.message, received)
@@ -265,7 +250,7 @@ class Link:
         except ProtocolViolation as violation:
             self._refuse(call, violation, text)
             return
-        except Exception:
+        except Exception:  # noqa: BLE001 catch point
             # Catch point 2 of 4: one defect, one message. The text sent says nothing of our insides.
             self._log.exception("call_failed", action=call.action, unique_id=call.unique_id)
             self._refuse(call, _internal_error(), text)
@@ -282,10 +267,11 @@ class Link:
         )
         if answer.from_memory:
             # Boot and Heartbeat never wait for the disk (Q61); what is worth keeping goes with the next commit.
-            self._send(self._peer.answer(call, payload))
+            # Not kept for repeats: a charger with one id for all its heartbeats must not get an old time.
+            self._send(self._peer.answer(call, payload, keep=False))
             if answer.effects:
                 services.store.record(exchange, answer.effects)
-            self._after_boot(call.action)
+            self._after_boot(answer.confirmation)
             return
         self.unanswered += 1
         services.store.record(exchange, answer.effects, partial(self._outcome, call, payload, answer.effects, text))
@@ -298,7 +284,10 @@ class Link:
         if not self.unanswered:
             self._services.roster.note_change()
         if committed:
-            self._send(self._peer.answer(call, payload))
+            copies = self._peer.copies(call)
+            frame = self._peer.answer(call, payload)
+            for _ in range(copies):
+                self._send(frame)
             return
         self._services.central.undo(effects)
         self._log.error("call_not_stored", action=call.action, unique_id=call.unique_id)
@@ -308,7 +297,10 @@ class Link:
         self._refused += 1
         if violation.code != "InternalError":
             self._note_refusal(call.action, violation, text)
-        self._send(self._peer.refuse(call, violation))
+        copies = self._peer.copies(call)
+        frame = self._peer.refuse(call, violation)
+        for _ in range(copies):
+            self._send(frame)
 
     def _note_refusal(self, action: str, violation: ProtocolViolation, text: str) -> None:
         self._log.warning("call_refused", action=action, code=violation.code, description=violation.description)
@@ -344,43 +336,26 @@ class Link:
 
     async def call(self, request: OcppMessage, deadline_s: float | None = None) -> OcppMessage:
         """Sends one CALL and returns the confirmation; see `Roster.call`."""
-        action = type(request).__name__.removesuffix("Request")
-        deadline_s = self._services.config.call_deadline_s if deadline_s is None else deadline_s
         if self._ws is None or self._ws.closed is not None:
-            raise NotConnected(self.identifier, action)
-        ticket = self._peer.call(action, encode_payload(request), deadline_s)
-        waiting = self._waiting[ticket.unique_id] = _Waiting()
-        self._pump()
-        await waiting.done.wait()
-        if isinstance(waiting.outcome, CallFailed):
-            raise waiting.outcome
-        assert waiting.outcome is not None  # noqa: S101 resolve() sets it before the event
-        return waiting.outcome
+            raise NotConnected(self.identifier, action_of(request))
+        return await self._calls.call(request, deadline_s or self._services.config.call_deadline_s)
 
-    def _pump(self) -> None:
-        """Sends our next CALL if none is in flight, and lets the timer know of its deadline."""
-        frame = self._peer.to_send(trio.current_time())
-        if frame is not None:
-            self._send(frame)
-            self._timer_wake.set()
+    def _after_boot(self, confirmation: OcppMessage) -> None:
+        """Asks a charger that was accepted how many connectors it has, once (spec 6.3); before that nothing (Q56)."""
+        if not isinstance(confirmation, BootNotificationConfirmation) or confirmation.status != "Accepted":
+            return
+        known = self._services.registry.charger(self.charger_id).connector_count
+        if known < 1 and not self._discovering and self._nursery is not None:
+            self._discovering = True
+            self._nursery.start_soon(self._discover_connectors)
 
-    def _answered(self, ticket: Ticket, result: CallResult | object) -> None:
-        outcome: OcppMessage | CallFailed
-        if isinstance(result, CallResult):
-            try:
-                outcome = decode_confirmation(ticket.action, result.payload).message
-            except ProtocolViolation as violation:
-                outcome = CallRefused(self.identifier, ticket.action, violation.code, violation.description)
-        else:
-            code, description = getattr(result, "code", "GenericError"), getattr(result, "description", "")
-            outcome = CallRefused(self.identifier, ticket.action, code, description)
-        self._resolve(ticket, outcome)
-        self._pump()
-
-    def _resolve(self, ticket: Ticket, outcome: OcppMessage | CallFailed) -> None:
-        waiting = self._waiting.pop(ticket.unique_id, None)
-        if waiting is not None:
-            waiting.resolve(outcome)
+    async def _discover_connectors(self) -> None:
+        try:
+            await self.call(GetConfigurationRequest(key=(CONNECTOR_COUNT_KEY,)))
+        except CallFailed as failed:
+            self._log.info("connectors_unknown", reason=str(failed))  # asked again at the next boot
+        finally:
+            self._discovering = False
 
     # -- time ------------------------------------------------------------------------------------------------
 
@@ -390,15 +365,12 @@ class Link:
         next_ping = trio.current_time() + config.ping_interval_s
         pinged: float | None = None
         while self._close_wanted is None:
-            deadlines = [next_ping, self._peer.next_deadline(), pinged and pinged + self._patience()]
+            deadlines = [next_ping, self._calls.next_deadline(), pinged and pinged + self._patience()]
             with trio.move_on_at(min(deadline for deadline in deadlines if deadline)):
                 await self._timer_wake.wait()
             self._timer_wake = trio.Event()
             now = trio.current_time()
-            for ticket in self._peer.expire(now):
-                self._log.warning("call_expired", action=ticket.action, unique_id=ticket.unique_id)
-                self._resolve(ticket, CallExpired(self.identifier, ticket.action, ticket.deadline_s))
-            self._pump()
+            self._calls.expire(now)
             if pinged is not None and self._stream.last_heard >= pinged:
                 pinged = None
             if pinged is not None and now >= pinged + self._patience() and self._gate is None:

@@ -80,6 +80,7 @@ class Admitted(msgspec.Struct, frozen=True):
     """The charger may connect."""
 
     charger: Charger
+    credential: Credential
     claim: Claim
 
 
@@ -192,7 +193,7 @@ def judge_claim(claim: Claim, credential: Credential | None, directory: Director
             "See: solarocpp credential list",
             identifier=charger.identifier,
         )
-    return Admitted(charger, claim)
+    return Admitted(charger, credential, claim)
 
 
 def unauthorized(identifier: str | None, reason: str) -> Refused:

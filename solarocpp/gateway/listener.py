@@ -17,7 +17,7 @@ import trio
 
 from solarocpp.config import Config
 from solarocpp.errors import ConfigError
-from solarocpp.gateway.connection import Link, Services
+from solarocpp.gateway.connection import Link
 from solarocpp.gateway.handshake import (
     MAX_HEAD_BYTES,
     Admitted,
@@ -29,7 +29,8 @@ from solarocpp.gateway.handshake import (
     read_head,
     refusal_response,
 )
-from solarocpp.registry.passwords import PasswordVerifier
+from solarocpp.gateway.services import Services
+from solarocpp.registry import ChargerChanged, CredentialChanged
 from solarocpp.store.effects import EventHappened
 
 RECORDED_A_MINUTE = 60
@@ -44,9 +45,9 @@ log = structlog.get_logger()
 class Gateway:
     """Accepts chargers on one address."""
 
-    def __init__(self, services: Services, verifier: PasswordVerifier) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self._verifier = verifier
+        services.registry.watch(self._heed_change)
         self._tls = tls_context(services.config)
         self._recorded_since = 0.0
         self._recorded = 0
@@ -131,12 +132,23 @@ class Gateway:
     async def _judge(self, claim: Claim) -> Admitted | Refused:
         registry, roster = self._services.registry, self._services.roster
         credential = registry.credential(claim.username)
-        if credential is not None and not await self._verifier.verify(credential, claim.password):
+        if credential is not None and not await registry.verify(credential, claim.password):
             credential = None
         verdict = judge_claim(claim, credential, registry)
         if isinstance(verdict, Admitted) and len(roster) >= self._services.config.max_links:
             return Refused(503, f"This server takes {self._services.config.max_links} chargers.", "See max_links.")
         return verdict
+
+    def _heed_change(self, change: ChargerChanged | CredentialChanged) -> None:
+        """Ends the links that a change of the registry concerns, at once (Q15)."""
+        if isinstance(change, CredentialChanged):
+            for link in self._services.roster:
+                if link.credential_id == change.credential_id:
+                    link.close(1008, "its credential was changed")
+            return
+        for link in self._services.roster:
+            if link.charger_id == change.charger_id:
+                link.heed_change()
 
     async def _refuse(self, stream: trio.abc.Stream, refused: Refused, peer: str) -> None:
         self.refusals[refused.status] += 1

@@ -35,6 +35,7 @@ class RosterLink(Protocol):
     """What the roster needs of a link."""
 
     charger_id: int
+    credential_id: int
     identifier: ChargePointId
 
     @property
@@ -46,6 +47,9 @@ class RosterLink(Protocol):
 
     def close(self, code: int, reason: str) -> None:
         """Asks the link to close; returns at once."""
+
+    def heed_change(self) -> None:
+        """Looks at the charger again; closes if it may not be connected any more."""
 
     def stop_reading(self) -> None:
         """Takes no more messages; what was received is still answered."""

@@ -1,0 +1,151 @@
+"""Our CALLs over one link: one in flight, each with a deadline, each ending with an answer or a reason.
+
+They take the same way out as the answers to theirs and wait for nobody's answer but their own. What a
+charge point answers is recorded like what it says, and may change what we know of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import structlog
+import trio
+
+from solarocpp.errors import CallExpired, CallFailed, CallRefused, NotConnected, ProtocolViolation
+from solarocpp.gateway.services import Services
+from solarocpp.ocpp.decoding import decode_confirmation, encode_payload
+from solarocpp.ocpp.frames import CallError, CallResult, format_call
+from solarocpp.ocpp.messages import ChangeConfigurationRequest, OcppMessage
+from solarocpp.ocpp.rpc import RpcPeer, Ticket
+from solarocpp.registry import Charger
+from solarocpp.store.ledger import Exchange
+
+log = structlog.get_logger()
+
+
+class _Waiting:
+    """Somebody waits for the answer to a CALL."""
+
+    __slots__ = ("done", "outcome", "request")
+
+    def __init__(self, request: OcppMessage) -> None:
+        self.request = request
+        self.done = trio.Event()
+        self.outcome: OcppMessage | CallFailed | None = None
+
+    def resolve(self, outcome: OcppMessage | CallFailed) -> None:
+        self.outcome = outcome
+        self.done.set()
+
+
+class OutgoingCalls:
+    """The waiting callers of one link; RpcPeer keeps the order and the ids."""
+
+    def __init__(
+        self,
+        peer: RpcPeer,
+        services: Services,
+        charger: Charger,
+        *,
+        send: Callable[[bytes], None],
+        wake_timer: Callable[[], None],
+    ) -> None:
+        self._peer = peer
+        self._services = services
+        self._charger_id = charger.charger_id
+        self._identifier = charger.identifier
+        self._send = send
+        self._wake_timer = wake_timer
+        self._waiting: dict[str, _Waiting] = {}
+
+    async def call(self, request: OcppMessage, deadline_s: float) -> OcppMessage:
+        """Sends one CALL when its turn comes and returns the confirmation.
+
+        Raises:
+            CallFailed: the link ended, the deadline passed, or the answer is an error.
+        """
+        ticket = self._peer.call(action_of(request), encode_payload(request), deadline_s)
+        waiting = self._waiting[ticket.unique_id] = _Waiting(request)
+        self._pump()
+        try:
+            await waiting.done.wait()
+        finally:
+            if self._waiting.pop(ticket.unique_id, None) is not None:
+                self._peer.cancel(ticket)  # whoever asked does not wait any more (Q77)
+        if isinstance(waiting.outcome, CallFailed):
+            raise waiting.outcome
+        assert waiting.outcome is not None  # noqa: S101 resolve() sets it before the event
+        return waiting.outcome
+
+    def answered(self, ticket: Ticket, result: CallResult | CallError, text: str) -> None:
+        """Gives the answer to whoever waits for it; `text` is the frame as it came, for the ledger."""
+        waiting = self._waiting.pop(ticket.unique_id)
+        waiting.resolve(self._outcome(ticket, waiting.request, result, text))
+        self._pump()
+
+    def next_deadline(self) -> float | None:
+        """When `expire` has something to do."""
+        return self._peer.next_deadline()
+
+    def expire(self, now: float) -> None:
+        """Ends the calls whose deadline has passed, and sends the next one."""
+        for ticket in self._peer.expire(now):
+            log.warning("call_expired", identifier=self._identifier, action=ticket.action, unique_id=ticket.unique_id)
+            expired = CallExpired(self._identifier, ticket.action, ticket.deadline_s)
+            self._waiting.pop(ticket.unique_id).resolve(expired)
+        self._pump()
+
+    def abandon(self) -> None:
+        """Ends all calls: the link is gone."""
+        for ticket in self._peer.abandon():
+            self._waiting.pop(ticket.unique_id).resolve(NotConnected(self._identifier, ticket.action))
+
+    def _pump(self) -> None:
+        frame = self._peer.to_send(trio.current_time())
+        if frame is not None:
+            self._send(frame)
+            self._wake_timer()
+
+    def _outcome(
+        self, ticket: Ticket, request: OcppMessage, result: CallResult | CallError, text: str
+    ) -> OcppMessage | CallFailed:
+        if isinstance(result, CallError):
+            return CallRefused(self._identifier, ticket.action, result.code, result.description, result.details)
+        try:
+            confirmation = decode_confirmation(ticket.action, result.payload).message
+        except ProtocolViolation as violation:
+            return CallRefused(self._identifier, ticket.action, violation.code, violation.description)
+        self._record(ticket, request, confirmation, text)
+        return confirmation
+
+    def _record(self, ticket: Ticket, request: OcppMessage, confirmation: OcppMessage, text: str) -> None:
+        services = self._services
+        received = services.clock()
+        try:
+            facts = services.registry.facts(services.registry.charger(self._charger_id))
+        except KeyError:
+            return  # removed while it answered
+        effects = services.central.replay(facts, request, confirmation, received)
+        asked = format_call(ticket.unique_id, ticket.action, encode_payload(without_secret(request)))
+        exchange = Exchange(
+            received=received,
+            charger=facts,
+            direction="out",
+            action=ticket.action,
+            request=asked.decode(),
+            answer=text,
+        )
+        services.store.record(exchange, effects)
+
+
+def action_of(request: OcppMessage) -> str:
+    """Names the action of a request."""
+    return type(request).__name__.removesuffix("Request")
+
+
+def without_secret(request: OcppMessage) -> OcppMessage:
+    """Blanks the one secret we ever send, before it is recorded (architecture section 5)."""
+    if isinstance(request, ChangeConfigurationRequest) and request.key.casefold() == "authorizationkey":
+        return msgspec.structs.replace(request, value="[redacted]")
+    return request

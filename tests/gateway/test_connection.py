@@ -1,0 +1,340 @@
+"""One charger's link over a real socket, on the lean and on the stock receive path alike."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+import trio_websocket
+from gateway_server import Server, exchange
+
+from solarocpp.central_system import CentralSystem
+from solarocpp.config import Config
+from solarocpp.errors import CallExpired, CallRefused, NotConnected
+from solarocpp.gateway.connection import MAX_UNANSWERED
+from solarocpp.ocpp.messages import GetConfigurationConfirmation, GetConfigurationRequest
+
+BOOT = [2, "b", "BootNotification", {"chargePointVendor": "ACME", "chargePointModel": "One"}]
+
+
+def meter_values(unique_id: str, minute: int, wh: int) -> list[Any]:
+    reading = {"timestamp": f"2026-03-01T11:{minute:02}:00Z", "sampledValue": [{"value": str(wh)}]}
+    return [2, unique_id, "MeterValues", {"connectorId": 1, "meterValue": [reading]}]
+
+
+async def test_boot_and_readings_are_answered_and_stored(server: Server) -> None:
+    async with server.connect() as ws:
+        boot = await exchange(ws, BOOT)
+        assert boot == [
+            3,
+            "b",
+            {"status": "Accepted", "currentTime": "2026-03-01T12:00:00.000Z", "interval": 300},
+        ]
+        get_configuration = json.loads(await ws.get_message())
+        assert get_configuration[2:] == ["GetConfiguration", {"key": ["NumberOfConnectors"]}]
+        assert await exchange(ws, meter_values("m", 0, 100)) == [3, "m", {}]
+    assert await server.rows("SELECT sourceId, epoch(created), wattHours FROM datum") == [
+        ("/ocpp/cp/CP001/1/Outlet", 1772362800, 100.0)
+    ]
+
+
+async def test_the_connectors_are_asked_for_after_boot_and_recorded(server: Server) -> None:
+    async with server.connect() as ws:
+        await exchange(ws, BOOT)
+        asked = json.loads(await ws.get_message())
+        answer = {"configurationKey": [{"key": "numberofconnectors", "readonly": True, "value": "2"}]}
+        await ws.send_message(json.dumps([3, asked[1], answer]))
+        await exchange(ws, [2, "h", "Heartbeat", {}])
+        assert await server.rows("SELECT connectorId FROM connector ORDER BY 1") == [(1,), (2,)]
+        assert server.services.registry.charger(1).connector_count == 2
+        again = await exchange(ws, BOOT)
+        assert again[2]["status"] == "Accepted"
+        assert (await exchange(ws, [2, "h2", "Heartbeat", {}]))[1] == "h2"  # nothing is asked a second time
+
+
+async def test_pings_are_answered_and_messages_read_while_a_commit_is_slow(server: Server) -> None:
+    """A disk that stalls must not look like a dead server (Q61)."""
+    blocked, release = threading.Event(), threading.Event()
+
+    def stall(_con: object) -> None:
+        blocked.set()
+        release.wait(10)
+
+    async with server.connect() as ws, trio.open_nursery() as nursery:
+        nursery.start_soon(server.store.write, stall)
+        await trio.to_thread.run_sync(blocked.wait)
+        for number in range(3):
+            await ws.send_message(json.dumps(meter_values(f"m{number}", number, number)))
+        with trio.fail_after(2):
+            await ws.ping()
+        assert (await exchange(ws, [2, "h", "Heartbeat", {}]))[1] == "h"  # overtakes the three: needs no disk
+        assert [link.unanswered for link in server.services.roster.links()] == [3]
+        release.set()
+        with trio.fail_after(5):
+            assert [json.loads(await ws.get_message())[1] for _ in range(3)] == ["m0", "m1", "m2"]
+
+
+async def test_a_flush_of_backlog_is_slowed_down_and_never_refused(server: Server) -> None:
+    """W13, Q24: past MAX_UNANSWERED the reader waits, TCP pushes back, and every message is answered."""
+    blocked, release = threading.Event(), threading.Event()
+
+    def stall(_con: object) -> None:
+        blocked.set()
+        release.wait(10)
+
+    count = 3 * MAX_UNANSWERED
+    async with server.connect() as ws, trio.open_nursery() as nursery:
+        nursery.start_soon(server.store.write, stall)
+        await trio.to_thread.run_sync(blocked.wait)
+
+        async def flush() -> None:
+            for number in range(count):
+                await ws.send_message(json.dumps(meter_values(f"m{number}", number % 60, number)))
+
+        nursery.start_soon(flush)
+        (link,) = server.services.roster
+        with trio.fail_after(5):
+            while link.unanswered < MAX_UNANSWERED:
+                await trio.lowlevel.checkpoint()
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        assert link.unanswered == MAX_UNANSWERED
+        release.set()
+        with trio.fail_after(10):
+            answers = [json.loads(await ws.get_message()) for _ in range(count)]
+        assert answers == [[3, f"m{number}", {}] for number in range(count)]
+
+
+class Defective(CentralSystem):
+    """Raises for MeterValues, as a handler with a defect would."""
+
+    def answer(self, charger: Any, request: Any, received: datetime) -> Any:
+        if type(request).__name__ == "MeterValuesRequest":
+            raise ZeroDivisionError("secret inside")
+        return super().answer(charger, request, received)
+
+
+class TestDefect:
+    @pytest.fixture
+    def central_type(self) -> Callable[..., CentralSystem]:
+        return Defective
+
+    async def test_a_handler_that_raises_costs_its_message_only(self, server: Server) -> None:
+        async with server.connect() as ws:
+            code, unique_id, error, description, details = await exchange(ws, meter_values("m", 0, 1))
+            assert (code, unique_id, error, details) == (4, "m", "InternalError", {})
+            assert "secret" not in description
+            assert (await exchange(ws, [2, "h", "Heartbeat", {}]))[:2] == [3, "h"]
+
+
+async def test_rubbish_is_answered_and_the_link_lives(server: Server) -> None:
+    async with server.connect() as ws:
+        assert (await exchange(ws, [2, "1", "Dance", {}]))[2] == "NotImplemented"
+        assert (await exchange(ws, [2, "2", "ReserveNow", {}]))[2] == "NotSupported"
+        assert (await exchange(ws, [2, "3", "Authorize", {}]))[2] == "ProtocolError"
+        await ws.send_message("not json")
+        assert json.loads(await ws.get_message())[:3] == [4, "-1", "FormationViolation"]
+        await ws.send_message("")
+        await ws.send_message(b"\x00binary")
+        assert (await exchange(ws, [2, "h", "Heartbeat", None]))[:2] == [3, "h"]
+    refused = await server.rows("SELECT name, count(*) FROM event WHERE name = 'call_refused' GROUP BY 1")
+    assert refused == [("call_refused", 4)]
+
+
+async def test_the_newest_link_wins_and_the_older_is_closed(server: Server) -> None:
+    async with server.connect() as older, server.connect("cp001") as newer:
+        with trio.fail_after(5), pytest.raises(trio_websocket.ConnectionClosed) as closed:
+            await older.get_message()
+        assert closed.value.reason is not None
+        assert (closed.value.reason.code, len(server.services.roster)) == (1000, 1)
+        assert (await exchange(newer, [2, "h", "Heartbeat", {}]))[1] == "h"
+
+
+async def test_a_disabled_charger_is_disconnected_at_once(server: Server) -> None:
+    """Q15: the reference system takes up to 15 minutes."""
+    from solarocpp.registry import ChargerChange
+
+    async with server.connect() as ws:
+        await exchange(ws, [2, "h", "Heartbeat", {}])
+        now = datetime.fromisoformat("2026-03-01T12:00:00Z")
+        await server.services.registry.set_charger("CP001", ChargerChange(enabled=False), now=now)
+        with trio.fail_after(5), pytest.raises(trio_websocket.ConnectionClosed) as closed:
+            await ws.get_message()
+        assert closed.value.reason is not None
+        assert closed.value.reason.code == 1008
+
+
+@pytest.mark.parametrize(
+    ("frames", "code"),
+    [
+        (b"\xc1\x82\x00\x00\x00\x00{}", 1002),  # RSV1 without compression agreed (Q19)
+        (b"\x81\x02{}", 1002),  # not masked
+        (b"\x81\x82\x00\x00\x00\x00\xff\xfe", 1007),  # no UTF-8
+        (b"\x81\xff" + (2 << 20).to_bytes(8) + bytes(4) + bytes(2 << 20), 1009),  # too large
+    ],
+)
+async def test_broken_frames_close_the_link_with_the_code_of_the_rfc(
+    server: Server, frames: bytes, code: int
+) -> None:
+    stream = await server.raw()
+    await read_head(stream)
+
+    async def send() -> None:
+        try:
+            await stream.send_all(frames)
+        except trio.BrokenResourceError:
+            pass  # it was cut before it had sent all
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send)
+        with trio.fail_after(5):
+            answer = await stream.receive_some(1000)
+        assert (answer[0], int.from_bytes(answer[2:4])) == (0x88, code)
+        nursery.cancel_scope.cancel()
+    await stream.aclose()
+
+
+async def test_fragments_keep_their_place_between_plain_messages(server: Server) -> None:
+    """A fragmented message takes the library's way; what was sent after it must not overtake it."""
+    first, last = json.dumps([2, "f", "Heartbeat", {}]), json.dumps([2, "p", "Heartbeat", {}])
+    stream = await server.raw()
+    await read_head(stream)
+
+    def frame(head: int, payload: str) -> bytes:
+        return bytes([head, 0x80 | len(payload)]) + bytes(4) + payload.encode()
+
+    await stream.send_all(frame(0x01, first[:5]) + frame(0x80, first[5:]) + frame(0x81, last))
+    received = b""
+    with trio.fail_after(5):
+        while received.count(b"currentTime") < 2:
+            received += await stream.receive_some(1000)
+    assert received.index(b'"f"') < received.index(b'"p"')
+    await stream.aclose()
+
+
+async def read_head(stream: trio.SocketStream) -> bytes:
+    head = b""
+    with trio.fail_after(5):
+        while b"\r\n\r\n" not in head:
+            head += await stream.receive_some(1)
+    return head
+
+
+class TestSilence:
+    @pytest.fixture
+    def config(self, config: Config) -> Config:
+        return msgspec.structs.replace(config, ping_interval_s=0.05, pong_deadline_s=0.05, boot_interval_s=1)
+
+    async def test_a_link_without_pong_is_cut(self, server: Server) -> None:
+        """Q14: after a power loss no FIN comes."""
+        stream = await server.raw()
+        await read_head(stream)
+        received = b""
+        with trio.fail_after(5):
+            while data := await stream.receive_some(100):
+                received += data
+        assert received == b"\x89\x00"
+        assert len(server.services.roster) == 0
+        await stream.aclose()
+
+    async def test_a_link_that_answers_pings_stays(self, server: Server) -> None:
+        async with server.connect() as ws:
+            with trio.move_on_after(0.3):
+                await ws.get_message()
+            assert (await exchange(ws, [2, "h", "Heartbeat", {}]))[1] == "h"
+
+    async def test_a_charger_that_never_answers_pings_but_talks_is_given_longer_the_next_time(
+        self, server: Server
+    ) -> None:
+        """Q16: some firmware has no pong at all; its second link lives by its heartbeats."""
+        heartbeat = json.dumps([2, "h", "Heartbeat", {}]).encode()
+        frame = bytes([0x81, 0x80 | len(heartbeat)]) + bytes(4) + heartbeat
+        stream = await server.raw()
+        await read_head(stream)
+        await stream.send_all(frame)
+        with trio.fail_after(5):
+            while await stream.receive_some(100):
+                pass
+        assert server.services.roster.is_deaf_to_pings(1)
+        again = await server.raw()
+        await read_head(again)
+        with trio.move_on_after(0.3) as patience:
+            while await again.receive_some(100):
+                pass
+        assert patience.cancelled_caught
+        await stream.aclose()
+        await again.aclose()
+
+
+class TestSlowReader:
+    @pytest.fixture
+    def config(self, config: Config) -> Config:
+        return msgspec.structs.replace(config, send_deadline_s=0.1)
+
+    async def test_a_link_that_does_not_read_is_cut(self, server: Server) -> None:
+        stream = await server.raw()
+        await read_head(stream)
+        heartbeat = json.dumps([2, "h" * 30, "Heartbeat", {}]).encode()
+        frame = bytes([0x81, 0x80 | len(heartbeat)]) + bytes(4) + heartbeat
+        with trio.fail_after(20):
+            try:
+                while True:
+                    await stream.send_all(frame * 1000)
+            except trio.BrokenResourceError:
+                pass
+        with trio.fail_after(5):
+            while len(server.services.roster):
+                await trio.lowlevel.checkpoint()
+        await stream.aclose()
+
+
+async def test_our_calls_are_answered_one_at_a_time(server: Server) -> None:
+    roster = server.services.roster
+    async with server.connect() as ws, trio.open_nursery() as nursery:
+        results: list[Any] = []
+
+        async def call(key: str) -> None:
+            results.append(await roster.call(1, GetConfigurationRequest(key=(key,))))
+
+        nursery.start_soon(call, "a")
+        with trio.fail_after(5):
+            first = json.loads(await ws.get_message())
+        nursery.start_soon(call, "b")
+        assert (await exchange(ws, [2, "h", "Heartbeat", {}]))[1] == "h"  # theirs crosses ours
+        await ws.send_message(json.dumps([3, first[1], {"unknownKey": first[3]["key"]}]))
+        with trio.fail_after(5):
+            second = json.loads(await ws.get_message())
+        await ws.send_message(json.dumps([3, second[1], {}]))
+        with trio.fail_after(5):
+            while len(results) < 2:
+                await trio.lowlevel.checkpoint()
+        assert results[0] == GetConfigurationConfirmation(unknown_key=tuple(first[3]["key"]))
+        nursery.cancel_scope.cancel()
+
+
+async def test_our_calls_end_with_a_reason(server: Server) -> None:
+    roster = server.services.roster
+    request = GetConfigurationRequest()
+    with pytest.raises(NotConnected):
+        await roster.call(1, request)
+    async with server.connect() as ws:
+        await exchange(ws, [2, "h", "Heartbeat", {}])
+        with pytest.raises(CallExpired):
+            await roster.call(1, request, 0.05)
+        late = json.loads(await ws.get_message())
+        await ws.send_message(json.dumps([3, late[1], {}]))  # given to nobody
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(answer_error, ws)
+            with pytest.raises(CallRefused) as refused:
+                await roster.call(1, request)
+        assert (refused.value.code, refused.value.description) == ("GenericError", "no")
+
+
+async def answer_error(ws: trio_websocket.WebSocketConnection) -> None:
+    asked = json.loads(await ws.get_message())
+    await ws.send_message(json.dumps([4, asked[1], "GenericError", "no", {}]))

@@ -23,6 +23,12 @@ import pytest
 READY_DEADLINE_S = 30.0
 STOP_DEADLINE_S = 30.0
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Runs the quick tests first, so that a broken build is known in seconds."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 Serve = Callable[..., AbstractContextManager["RunningServer"]]
 

@@ -1,1 +1,125 @@
-"""To be written."""
+"""The command line: one module a noun; parse, ask the API, print. No logic of its own.
+
+Commands are registered by import path, so that `--help` loads none of them. Whatever goes wrong ends
+here: one line on stderr that says what to do, exit code 1; wrong usage is exit code 2.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from cyclopts import App, CycloptsError
+
+from solarocpp import __version__
+from solarocpp.cli.options import OptionSources, take_config_option
+from solarocpp.errors import ConfigError, SolarOcppError
+
+
+class Command(NamedTuple):
+    """A row of the command table: where it is, what it does, and an example that works."""
+
+    target: str
+    help: str
+    example: str = ""
+    """Of the command itself; a noun has its own, and one for each of its verbs."""
+
+
+COMMANDS: Final[Mapping[str, Command]] = {
+    "serve": Command("solarocpp.cli.serve:serve", "Runs the server.", "serve --data data"),
+    "demo": Command(
+        "solarocpp.cli.demo:demo",
+        "Runs a server with simulated chargers on a throw-away store.",
+        "demo --speed 60 --seconds 60",
+    ),
+    "simulate": Command(
+        "solarocpp.cli.simulate:simulate",
+        "Runs simulated chargers against any central system.",
+        "simulate ws://127.0.0.1:9000/ocpp/j/v16 --chargers 3 --prefix CP",
+    ),
+    "charger": Command("solarocpp.cli.charger:app", "Registers chargers."),
+    "credential": Command("solarocpp.cli.credential:app", "Makes user names and passwords for chargers."),
+    "authorization": Command("solarocpp.cli.authorization:app", "Says which id tags may charge."),
+    "settings": Command("solarocpp.cli.settings:app", "Names streams, and what is published."),
+    "sessions": Command(
+        "solarocpp.cli.questions:sessions",
+        "Lists charge sessions, or adds them up.",
+        "sessions --by node,month --since 2026-01-01",
+    ),
+    "datums": Command(
+        "solarocpp.cli.questions:datums",
+        "Lists datums, or rolls them up.",
+        'datums --source "/ocpp/cp/CP001/**" --aggregate hour',
+    ),
+    "sql": Command("solarocpp.cli.questions:sql", "Runs one read-only SQL statement.", 'sql "FROM session LIMIT 5"'),
+    "check": Command("solarocpp.cli.questions:check", "Looks after the health of a store.", "check"),
+}
+"""Every command of the first level, in the order `--help` shows them."""
+
+
+def make_cli() -> App:
+    """Makes the command line; `main` runs it."""
+    cli = App(
+        "solarocpp",
+        version=__version__,
+        help="OCPP 1.6J central system: charge sessions as time series in DuckDB.",
+        help_format="plaintext",
+        help_epilogue=(
+            "Options can also come from solarocpp.toml (--config F) and from SOLAROCPP_<OPTION>.\n\n"
+            "Example: solarocpp demo"
+        ),
+    )
+    for name, command in COMMANDS.items():
+        epilogue = {"help_epilogue": f"Example: solarocpp {command.example}"} if command.example else {}
+        cli.command(command.target, name=name, help=command.help, **epilogue)
+    return cli
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        given, file = take_config_option(given)
+        cli = make_cli()
+        cli.config = (OptionSources(os.environ, file),)
+        result = cli(given, backend="trio", exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read us has seen enough (`| head`); Python must not complain while it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (CycloptsError, SolarOcppError, KeyboardInterrupt, BaseExceptionGroup) as exc:
+        return _explain(exc, given)
+    return result if isinstance(result, int) else 0
+
+
+def _explain(error: BaseException, given: Sequence[str]) -> int:
+    """Prints the one line, and tells the exit code; what nobody foresaw is raised again, with its traceback."""
+    match error:
+        case KeyboardInterrupt():
+            return 130  # the shell's own code for Ctrl-C
+        case BaseExceptionGroup():
+            # Nurseries wrap what happens inside of them; the first cause is what there is to say.
+            foreseen, others = error.split((SolarOcppError, KeyboardInterrupt))
+            if foreseen is None or others is not None:
+                raise error
+            return _explain(foreseen.exceptions[0], given)
+        case CycloptsError():
+            code, text = 2, f"{error} See: solarocpp {_command_of(given)}--help"
+        case ConfigError():
+            code, text = 2, str(error)
+        case _:
+            code, text = 1, str(error)
+    print(f"solarocpp: {' '.join(text.split())}", file=sys.stderr)
+    return code
+
+
+def _command_of(given: Sequence[str]) -> str:
+    """Names the command for a hint, `charger add `; nothing for what is no command."""
+    if not given or given[0] not in COMMANDS:
+        return ""
+    noun = COMMANDS[given[0]].target.endswith(":app")
+    verb = given[1] if noun and len(given) > 1 and given[1].isidentifier() else ""
+    return f"{given[0]} {verb} ".replace("  ", " ")

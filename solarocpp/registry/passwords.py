@@ -57,6 +57,13 @@ async def hash_password(password: bytes) -> str:
     return await trio.to_thread.run_sync(_ARGON2.hash, password)
 
 
+def warnings_about_password(password: str | None) -> list[str]:
+    """Names what is weak about a password somebody chose; the text does not quote it."""
+    if password is not None and len(password) < ADVISED_LENGTH:
+        return [f"The password has {len(password)} characters; OCPP asks for {ADVISED_LENGTH} at least."]
+    return []
+
+
 class PasswordVerifier:
     """Checks what a charger presents, remembering the outcome of the costly checks.
 

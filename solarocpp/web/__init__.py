@@ -1,1 +1,74 @@
-"""To be written."""
+"""The HTTP API: everything the command line can do, for programs and for remote hands.
+
+    request -> access (bearer token) -> a route in management or questions -> registry, store, query
+            <- answers (structs)     <- or failures: {"error", "kind"}
+
+The command line speaks it too, in process when no server runs, so there is one place of logic for
+both. This package refuses to know the gateway: what it shows of links it is handed.
+
+    management  what is registered      access    who may ask
+    questions   what was measured       serving   the socket
+    health      whether all is well     failures  what went wrong
+    answers     what is shown
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from solarocpp.registry import Registry
+from solarocpp.store import Store
+from solarocpp.web import health, management, questions
+from solarocpp.web.failures import answer_failure
+from solarocpp.web.management import Connected, Link
+from solarocpp.web.serving import serve
+
+__all__ = ["make_app", "serve"]
+
+# The largest order is a template of 255 characters; SQL of a dashboard rarely passes a few KB.
+MAX_BODY_BYTES = 1_000_000
+
+
+def make_app(
+    registry: Registry,
+    store: Store,
+    *,
+    clock: Callable[[], datetime],
+    links: Callable[[], Sequence[Link]] | None = None,
+) -> Litestar:
+    """Makes the API of a running store; `links` lists who is connected, where something listens for chargers."""
+
+    async def provide_connected() -> Connected:
+        return None if links is None else frozenset(link.charger_id for link in links())
+
+    return Litestar(
+        [management.router, questions.router, health.router, health.show_health],
+        dependencies={
+            "registry": Provide(_constant(registry)),
+            "store": Provide(_constant(store)),
+            "clock": Provide(_constant(clock)),
+            "links": Provide(_constant(links)),
+            "connected": Provide(provide_connected),
+        },
+        exception_handlers={Exception: answer_failure, HTTPException: answer_failure},
+        openapi_config=OpenAPIConfig(
+            title="solarocpp", version="1", path="/schema", render_plugins=[JsonRenderPlugin(path="/")]
+        ),
+        logging_config=None,  # litestar would set up the standard library's logging; ours is structlog
+        request_max_body_size=MAX_BODY_BYTES,
+    )
+
+
+def _constant(value: Any) -> Callable[[], Any]:
+    async def provide() -> Any:
+        return value
+
+    return provide

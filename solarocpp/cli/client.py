@@ -1,0 +1,196 @@
+"""Reaches the API, wherever it is: one way for a running server and for files at rest.
+
+    --url given                       that server, over the network
+    nobody holds the store            we open it ourselves and call the same app in this process
+    a server holds the store          its address is in server.json, its token in admin.token
+
+So the API is the single place of logic, and no command has to know which of the three it got.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import httpx
+import msgspec
+import trio
+
+from solarocpp.cli.options import TOKEN_VARIABLE, Where
+from solarocpp.errors import SolarOcppError, StoreLocked
+
+if TYPE_CHECKING:
+    from solarocpp.store import Store
+
+# A command that holds the store is done in well under a second; a server says where it is as soon as
+# it accepts, after replaying what was left over.
+HOLDER_PATIENCE_S: Final = 10.0
+_LOOK_AGAIN_S: Final = 0.05
+# Longer than the longest question the server allows.
+_ANSWER_TIMEOUT_S: Final = 60.0
+
+
+class Unreachable(SolarOcppError):
+    """There is no server, or no store, where the command was told to look."""
+
+
+class Refused(SolarOcppError):
+    """The API refused a request; the text is the server's."""
+
+    def __init__(self, text: str, kind: str, status: int) -> None:
+        self.kind, self.status = kind, status
+        super().__init__(text)
+
+
+class Api:
+    """The routes of the API as calls that give decoded JSON.
+
+    Raises:
+        Refused: the server says no, and why.
+        Unreachable: the server does not answer.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, where: Where) -> None:
+        self._http = http
+        self.where = where
+
+    async def get(self, *route: str, **query: object) -> Any:
+        """Asks; query parameters that are None are left out."""
+        named = {key: _query_text(value) for key, value in query.items() if value is not None}
+        return await self._ask("GET", route, params=named)
+
+    async def post(self, *route: str, body: Mapping[str, object]) -> Any:
+        """Adds or runs something."""
+        return await self._ask("POST", route, content=msgspec.json.encode(body))
+
+    async def patch(self, *route: str, body: Mapping[str, object]) -> Any:
+        """Changes something."""
+        return await self._ask("PATCH", route, content=msgspec.json.encode(body))
+
+    async def delete(self, *route: str) -> Any:
+        """Removes something."""
+        return await self._ask("DELETE", route)
+
+    async def _ask(self, method: str, route: Sequence[str], **request: Any) -> Any:
+        path = "/api/" + "/".join(quote(part, safe="") for part in route)
+        try:
+            answer = await self._http.request(method, path, **request)
+        except httpx.HTTPError as exc:
+            base = str(self._http.base_url).rstrip("/")
+            raise Unreachable(f"No server answers at {base} ({str(exc) or type(exc).__name__}).") from exc
+        try:
+            content = msgspec.json.decode(answer.content)
+        except msgspec.DecodeError:
+            raise Unreachable(f"{answer.url} is no solarocpp API: it answered {answer.status_code}.") from None
+        if answer.is_success:
+            return content
+        raise Refused(str(content.get("error")), str(content.get("kind")), answer.status_code)
+
+
+@asynccontextmanager
+async def reach_api(where: Where, *, create: bool = False) -> AsyncIterator[Api]:
+    """Opens the API of a server or of a data directory; `create` makes the directory if it is missing."""
+    if where.url is not None:
+        async with _client(where.url, _token(where)) as http:
+            yield Api(http, where)
+        return
+    if not create and not (where.data / "solarocpp.duckdb").exists():
+        raise Unreachable(
+            f"There is no store in {str(where.data)!r}. Begin with: solarocpp serve, or say where with --data DIR."
+        )
+    found = await _open_or_find(where)
+    if isinstance(found, str):
+        async with _client(found, _token(where)) as http:
+            yield Api(http, where)
+    else:
+        async with _in_process(found) as http:
+            yield Api(http, where)
+
+
+async def _open_or_find(where: Where) -> Store | str:
+    """Opens the store, or finds the URL of the server that holds it; waits for one that starts or ends."""
+    from solarocpp.store import open_store
+
+    deadline = trio.current_time() + HOLDER_PATIENCE_S
+    while True:
+        try:
+            return open_store(where.data, now=datetime.now(UTC))
+        except StoreLocked as locked:
+            server = running_server(where.data)
+            # A server that was killed leaves server.json behind; then another command holds the store.
+            if server is not None and locked.pid in (None, server.get("pid")):
+                return url_of(server)
+            if trio.current_time() > deadline:
+                raise
+        await trio.sleep(_LOOK_AGAIN_S)
+
+
+@asynccontextmanager
+async def _in_process(store: Store) -> AsyncIterator[httpx.AsyncClient]:
+    from solarocpp.app import replay_tail, utc_now
+    from solarocpp.central_system import CentralSystem, Transactions
+    from solarocpp.config import Config
+    from solarocpp.registry import Registry
+    from solarocpp.web import make_app
+
+    try:
+        registry = Registry.load(store)
+        transactions = Transactions(store.transactions(), store.store_id)
+        interval_s = Config(data_dir=store.directory).boot_interval_s
+        replay_tail(store, CentralSystem(registry, transactions, boot_interval_s=interval_s))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(store.run)
+            transport = httpx.ASGITransport(app=make_app(registry, store, clock=utc_now))  # type: ignore[arg-type]  # httpx types ASGI apart from litestar
+            try:
+                async with httpx.AsyncClient(transport=transport, base_url="http://in-process") as http:
+                    yield http
+            finally:
+                nursery.cancel_scope.cancel()
+    finally:
+        store.close()
+
+
+def _client(url: str, token: str) -> httpx.AsyncClient:
+    base = url if "://" in url else f"http://{url}"
+    return httpx.AsyncClient(
+        base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=_ANSWER_TIMEOUT_S, trust_env=False
+    )
+
+
+def running_server(data: Path) -> Mapping[str, Any] | None:
+    """Reads what the server of a data directory says about itself: pid and addresses."""
+    try:
+        found: Mapping[str, Any] = json.loads((data / "server.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+def url_of(server: Mapping[str, Any]) -> str:
+    """Gives the URL of a server's API on this machine."""
+    host, _, port = str(server["web"]).removeprefix("http://").rpartition(":")
+    # Bound to all interfaces is reachable on this one.
+    return f"http://{'127.0.0.1' if host in {'0.0.0.0', '[::]'} else host}:{port}"  # noqa: S104 compared, not bound
+
+
+def _token(where: Where) -> str:
+    token = os.environ.get(TOKEN_VARIABLE)
+    if token:
+        return token
+    try:
+        return (where.data / "admin.token").read_text().strip()
+    except OSError as exc:
+        raise Unreachable(
+            f"{where.data / 'admin.token'} cannot be read ({exc.strerror}). Run as the server's user, or set "
+            f"{TOKEN_VARIABLE}."
+        ) from exc
+
+
+def _query_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,173 @@
+"""What the API answers about what is registered, as structs; camelCase in JSON, as the tables are.
+
+A view is what may be seen of an entity: a credential without its hash. A receipt is a view after a
+change, with warnings for the person who made it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from solarocpp.registry import (
+    DEFAULT_SOURCE_ID_TEMPLATE,
+    Authorization,
+    Charger,
+    Credential,
+    RegistrationStatus,
+    Settings,
+)
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Base of all answers."""
+
+
+class ChargerView(Answer, frozen=True, kw_only=True):
+    """A charger."""
+
+    identifier: str
+    node_id: int
+    enabled: bool
+    registration_status: RegistrationStatus
+    connected: bool | None
+    """None: nothing listens for chargers in this process."""
+    connector_count: int
+    vendor: str
+    model: str
+    charge_point_serial_number: str | None
+    charge_box_serial_number: str | None
+    firmware_version: str | None
+    iccid: str | None
+    imsi: str | None
+    meter_type: str | None
+    meter_serial_number: str | None
+    source_id_template: str | None
+    """Its own; None: the account's."""
+    publish: bool | None
+    """Its own; None: the account's."""
+    charger_id: int
+    created: datetime
+
+
+class ChargerReceipt(Answer, frozen=True, kw_only=True):
+    """A charger after a change."""
+
+    charger: ChargerView
+    warnings: list[str]
+
+
+class CredentialView(Answer, frozen=True, kw_only=True):
+    """A credential, without anything secret."""
+
+    username: str
+    kind: str
+    """`generated`: we made the password; `password`: somebody chose it."""
+    allowed: list[str]
+    """Identifiers it may connect as; empty: every enabled charger of the account."""
+    credential_id: int
+    created: datetime
+
+
+class CredentialReceipt(Answer, frozen=True, kw_only=True):
+    """A credential after a change."""
+
+    credential: CredentialView
+    password: str | None
+    """The password, if it was generated just now: this answer is the only one that ever has it."""
+    warnings: list[str]
+
+
+class AuthorizationView(Answer, frozen=True, kw_only=True):
+    """An id tag."""
+
+    token: str
+    enabled: bool
+    expires: datetime | None
+    expired: bool
+    parent: str | None
+    max_active: int | None
+    authorization_id: int
+    created: datetime
+
+
+class AuthorizationReceipt(Answer, frozen=True, kw_only=True):
+    """An id tag after a change."""
+
+    authorization: AuthorizationView
+    warnings: list[str]
+
+
+class SettingsView(Answer, frozen=True, kw_only=True):
+    """What applies to chargers that have no setting of their own, and where it comes from."""
+
+    source_id_template: str
+    source_id_template_from: str
+    publish: bool
+    publish_from: str
+    """`default` or `account`; for one charger also `charger`."""
+
+
+class SettingsReceipt(Answer, frozen=True, kw_only=True):
+    """Settings after a change."""
+
+    settings: SettingsView
+    warnings: list[str]
+
+
+def charger_view(charger: Charger, connected: frozenset[int] | None) -> ChargerView:
+    """Shows a charger; `connected` are the numbers of those that have a link."""
+    return ChargerView(
+        connected=None if connected is None else charger.charger_id in connected,
+        source_id_template=charger.settings.source_id_template,
+        publish=charger.settings.publish,
+        **{
+            field: getattr(charger, field)
+            for field in ChargerView.__struct_fields__
+            if field not in {"connected", "source_id_template", "publish"}
+        },
+    )
+
+
+def credential_view(credential: Credential) -> CredentialView:
+    """Shows a credential."""
+    return CredentialView(
+        username=credential.username,
+        kind=credential.kind,
+        allowed=list(credential.allowed),
+        credential_id=credential.credential_id,
+        created=credential.created,
+    )
+
+
+def authorization_view(authorization: Authorization, now: datetime) -> AuthorizationView:
+    """Shows an id tag as it stands at `now`."""
+    return AuthorizationView(
+        token=authorization.token,
+        enabled=authorization.enabled,
+        expires=authorization.expires,
+        expired=authorization.expires is not None and authorization.expires <= now,
+        parent=authorization.parent,
+        max_active=authorization.max_active,
+        authorization_id=authorization.authorization_id,
+        created=authorization.created,
+    )
+
+
+def settings_view(account: Settings, own: Settings | None = None) -> SettingsView:
+    """Shows what applies, by the order of spec 3.3: charger, account, built-in."""
+    levels = [("charger", own or Settings()), ("account", account), ("default", _BUILT_IN)]
+    template, template_from = next(
+        (level.source_id_template, name) for name, level in levels if level.source_id_template is not None
+    )
+    publish, publish_from = next((level.publish, name) for name, level in levels if level.publish is not None)
+    return SettingsView(
+        source_id_template=template,
+        source_id_template_from=template_from,
+        publish=publish,
+        publish_from=publish_from,
+    )
+
+
+_BUILT_IN = Settings(DEFAULT_SOURCE_ID_TEMPLATE, publish=True)

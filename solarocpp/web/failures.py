@@ -1,0 +1,88 @@
+"""Errors as answers: one exception handler, one table, one form.
+
+Every refused request is `{"error": TEXT, "kind": KIND}`: the text for a person, the kind for a
+program. What is our own fault says so and nothing else; the log has the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from solarocpp.errors import (
+    BadSourcePattern,
+    BadTimeRange,
+    QueryError,
+    QueryInterrupted,
+    RegistryError,
+    SqlRefused,
+    StoreError,
+    StoreFull,
+    UnknownProperty,
+)
+
+log = structlog.get_logger()
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """The body of every answer that is not a success."""
+
+    error: str
+    kind: str
+
+
+class _Row(NamedTuple):
+    status: int
+    kind: str
+
+
+# The first row whose class fits. 422: we understood the request and its content cannot be used.
+_BY_CLASS: tuple[tuple[type[Exception], _Row], ...] = (
+    (UnknownProperty, _Row(422, "unknown_property")),
+    (BadTimeRange, _Row(422, "bad_time_range")),
+    (BadSourcePattern, _Row(422, "bad_source_pattern")),
+    (SqlRefused, _Row(422, "sql_refused")),
+    (QueryInterrupted, _Row(408, "query_interrupted")),
+    (QueryError, _Row(422, "bad_query")),
+    (StoreFull, _Row(507, "store_full")),
+    (StoreError, _Row(503, "store_unavailable")),
+)
+_REGISTRY_KINDS = {404: "unknown", 409: "taken", 422: "refused"}
+_HTTP_KINDS = {401: "unauthorized", 404: "no_such_route", 405: "no_such_method", 413: "too_large"}
+
+
+def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[Failure]:
+    """Turns whatever a handler raised into an answer; the only place where the API catches."""
+    headers: dict[str, str] | None = None
+    match error:
+        case RegistryError():
+            row = _Row(error.status, f"{error.kind}_{_REGISTRY_KINDS[error.status]}")
+            text = str(error)
+        case ValidationException():
+            row, text = _Row(400, "bad_request"), _validation_text(error)
+        case HTTPException():
+            row, text = _Row(error.status_code, _HTTP_KINDS.get(error.status_code, "bad_request")), error.detail
+            headers = error.headers
+        case _:
+            found = next((found for kind, found in _BY_CLASS if isinstance(error, kind)), None)
+            row, text = found or _Row(500, "internal"), str(error)
+            if found is None:
+                # The text of an unforeseen exception may quote anything, a password in a body included.
+                log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
+                text = "The server failed on this request; its log says why."
+    return Response(Failure(text, row.kind), status_code=row.status, headers=headers)
+
+
+def _validation_text(error: ValidationException) -> str:
+    """Names the fields; Litestar's own text names only the route."""
+    parts = []
+    for part in error.extra or ():
+        if isinstance(part, dict):
+            key = part.get("key")
+            message = str(part.get("message", "")).rstrip(".")
+            parts.append(f"{key}: {message}." if key and key != "data" else f"{message}.")
+    return " ".join(parts) or error.detail

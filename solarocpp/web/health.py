@@ -1,0 +1,109 @@
+"""Whether all is well: a word for load balancers, and findings for the operator."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from litestar import Router, get
+from litestar.di import NamedDependency
+
+import solarocpp.query as q
+from solarocpp.registry import DEFAULT_ACCOUNT, Registry
+from solarocpp.store import Store, StoreStatistics
+from solarocpp.store.registry import Connection
+from solarocpp.web.answers import Answer
+from solarocpp.web.management import Clock
+
+# A checkpoint may write as much as the log holds (256 MB) twice over.
+LOW_DISK_BYTES: Final = 1_000_000_000
+# Cars stand a night and a weekend; after that a StopTransaction was probably lost.
+STALE_SESSION: Final = timedelta(days=3)
+# What only the server's own user may read.
+PRIVATE_FILES: Final = ("secrets.duckdb", "admin.token")
+COUNTED_TABLES: Final = ("datum", "chargeSession", "ledger")
+
+Result = Literal["ok", "warning", "error"]
+
+
+class Finding(Answer, frozen=True, kw_only=True):
+    """One thing that was looked at."""
+
+    check: str
+    result: Result
+    detail: str
+
+
+@get("/healthz", summary="Whether the server answers")
+async def show_health() -> dict[str, str]:
+    """Answers; needs no token and tells nothing else."""
+    return {"status": "ok"}
+
+
+@get("/check", summary="The health of the store and of what is registered")
+async def check(
+    store: NamedDependency[Store], registry: NamedDependency[Registry], clock: NamedDependency[Clock]
+) -> list[Finding]:
+    """Looks at files, tables and registry; `error` is for what stops or endangers the storing of readings."""
+    before = clock() - STALE_SESSION
+
+    def ask(con: Connection) -> tuple[dict[str, int], int]:
+        counts = {name: _count(con.table(name)) for name in COUNTED_TABLES}
+        return counts, _count(q.sessions(con, active=True, until=before))
+
+    counts, stale = await store.read(ask)
+    rows = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return [
+        Finding(check="tables", result="ok", detail=f"{rows} rows"),
+        _writing(store.statistics()),
+        _disk(store.directory),
+        *_private_files(store.directory),
+        _finding("sessions", f"{stale} run for more than {STALE_SESSION.days} days" if stale else ""),
+        *_registered(registry),
+    ]
+
+
+router = Router("/api", route_handlers=[check], tags=["health"])
+
+
+def _count(found: Any) -> int:
+    ((count,),) = found.count("*").fetchall()
+    return int(count)
+
+
+def _finding(name: str, trouble: str, result: Result = "warning") -> Finding:
+    return Finding(check=name, result=result if trouble else "ok", detail=trouble)
+
+
+def _writing(statistics: StoreStatistics) -> Finding:
+    return _finding("commits", statistics.failing, "error")
+
+
+def _disk(directory: Path) -> Finding:
+    free = shutil.disk_usage(directory).free
+    text = f"{free / 1e9:.1f} GB are free on the disk of {directory}"
+    return Finding(check="disk", result="warning" if free < LOW_DISK_BYTES else "ok", detail=text)
+
+
+def _private_files(directory: Path) -> Iterator[Finding]:
+    for name in PRIVATE_FILES:
+        path = directory / name
+        if path.exists():
+            mode = path.stat().st_mode & 0o777
+            trouble = f"others may read it (mode {mode:03o}); run: chmod 600 {path}" if mode & 0o077 else ""
+            yield _finding(name, trouble, "error")
+
+
+def _registered(registry: Registry) -> Iterator[Finding]:
+    chargers = [charger for charger in registry.chargers(DEFAULT_ACCOUNT) if charger.enabled]
+    credentials = registry.credentials(DEFAULT_ACCOUNT)
+    barred = [row.identifier for row in chargers if not any(key.allows(row.identifier) for key in credentials)]
+    yield _finding("credentials", f"no credential allows {', '.join(barred)}" if barred else "")
+    known = {charger.identifier.casefold() for charger in registry.chargers(DEFAULT_ACCOUNT)}
+    for credential in credentials:
+        missing = [name for name in credential.allowed if name.casefold() not in known]
+        if missing:
+            yield _finding("credentials", f"{credential.username} allows {', '.join(missing)}: no such charger")

@@ -1,0 +1,74 @@
+"""Serves the app on a socket: hypercorn's Trio worker, inside our nursery.
+
+Hypercorn neither writes logs of its own here nor handles signals: the log is structlog's, and when to
+stop is decided by whoever started this.
+"""
+
+from __future__ import annotations
+
+import trio
+from hypercorn.config import Config, Sockets
+from hypercorn.trio.run import worker_serve
+from hypercorn.utils import repr_socket_addr, wrap_app
+from litestar import Litestar
+
+from solarocpp.errors import ConfigError
+from solarocpp.web.access import require_bearer
+
+# A request may still be answered at a graceful stop; the longest question may take 30 s, but a
+# restart must not wait for it.
+GRACEFUL_TIMEOUT_S = 2.0
+
+
+async def serve(
+    app: Litestar,
+    bind: str,
+    token: str,
+    *,
+    shutdown: trio.Event | None = None,
+    task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serves `app` to holders of `token` until `shutdown` is set or the caller is cancelled.
+
+    Reports the bound `HOST:PORT` once it accepts; port 0 takes a free one.
+
+    Raises:
+        ConfigError: the address cannot be bound.
+    """
+    config = Config()
+    config.bind = [bind]
+    config.accesslog = None
+    config.errorlog = None
+    config.include_server_header = False
+    config.graceful_timeout = GRACEFUL_TIMEOUT_S
+    sockets = _bind(config, bind)
+    address = repr_socket_addr(sockets.insecure_sockets[0].family, sockets.insecure_sockets[0].getsockname())
+    gated = wrap_app(require_bearer(app, token), config.wsgi_max_body_size, "asgi")  # type: ignore[arg-type]  # two spellings of ASGI
+    trigger = (shutdown or trio.Event()).wait
+    await worker_serve(
+        gated, config, sockets=sockets, shutdown_trigger=trigger, task_status=_Reporting(address, task_status)
+    )
+
+
+def _bind(config: Config, bind: str) -> Sockets:
+    try:
+        sockets = config.create_sockets()
+        for socket in sockets.insecure_sockets:
+            socket.listen(config.backlog)
+    except OSError as exc:
+        allowed = f"an address of this machine and a free port, like 127.0.0.1:0 ({exc.strerror or exc})"
+        raise ConfigError("web", bind, allowed) from exc
+    return sockets
+
+
+class _Reporting(trio.TaskStatus[list[str]]):
+    """Reports one address where hypercorn reports a list of URLs."""
+
+    def __init__(self, address: str, task_status: trio.TaskStatus[str]) -> None:
+        self._address = address
+        self._task_status = task_status
+
+    def started(self, value: list[str] | None = None) -> None:
+        """Hypercorn accepts."""
+        del value
+        self._task_status.started(self._address)

@@ -9,6 +9,7 @@
     │   ├── NotConnected
     │   ├── CallExpired
     │   └── CallRefused                the charge point answered CALLERROR
+    ├── DialFailed                     a simulated charge point was not let in, or found nobody
     ├── StoreError
     │   ├── StoreLocked                another process holds the store
     │   ├── SchemaTooNew               a later solarocpp wrote this store
@@ -117,6 +118,15 @@ class CallRefused(CallFailed):
     def __init__(self, identifier: str, action: str, code: str, description: str, details: object = None) -> None:
         self.code, self.description, self.details = code, description, details
         super().__init__(identifier, action, f"answered {code}: {description or 'no description'}")
+
+
+class DialFailed(SolarOcppError):
+    """A simulated charge point found no central system at `url`, or was refused with HTTP `status`."""
+
+    def __init__(self, url: str, status: int | None, reason: str) -> None:
+        self.url, self.status, self.reason = url, status, reason
+        answered = f"answered HTTP {status}" if status else "cannot be reached"
+        super().__init__(f"{url} {answered}: {reason or 'no reason given'}")
 
 
 class StoreError(SolarOcppError):

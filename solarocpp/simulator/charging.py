@@ -15,8 +15,10 @@ the power that is reported, at any moment and for any period between readings:
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal
 
@@ -231,6 +233,21 @@ def waiting_visit(seed: int, charger: int, at_s: float, *, drivers: int = 12) ->
     """A car that is at the charger when a simulation begins, for a short top-up: something to see at once."""
     chance = random.Random(f"{seed}/{charger}/waiting")  # noqa: S311 -- a pattern, not a secret
     return _visit(chance, at_s, at_s + chance.uniform(1_200.0, 3_000.0), drivers)
+
+
+def visits_from(seed: int, charger: int, begins_s: float, *, drivers: int = 12) -> Iterator[Visit]:
+    """All who come to one charger, for ever: the car that waits at the begin, then day by day.
+
+    Their seconds count from the midnight before the begin.
+    """
+    visit = waiting_visit(seed, charger, begins_s, drivers=drivers)
+    yield visit
+    free_from_s = visit.leaves_s
+    for midnight_s in itertools.count(0, DAY_S):
+        day = midnight_s // DAY_S
+        for of_day in visits_of_day(seed, charger, day, drivers=drivers, free_from_s=free_from_s - midnight_s):
+            free_from_s = of_day.leaves_s + midnight_s
+            yield msgspec.structs.replace(of_day, arrives_s=of_day.arrives_s + midnight_s, leaves_s=free_from_s)
 
 
 def _visit(chance: random.Random, arrives_s: float, leaves_s: float, drivers: int) -> Visit:

@@ -1,0 +1,121 @@
+"""`solarocpp simulate`: charge points against any central system."""
+
+from __future__ import annotations
+
+import math
+import os
+import ssl
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from getpass import getpass
+from pathlib import Path
+from typing import Annotated
+
+import trio
+from cyclopts import Parameter
+
+from solarocpp.cli.output import remark as warn
+from solarocpp.errors import ConfigError, DialFailed, SolarOcppError
+
+PASSWORD_VARIABLE = "SOLAROCPP_PASSWORD"  # noqa: S105 -- the name of a variable
+
+# What to look at when a handshake is refused; by HTTP status, None where nobody answered.
+HINTS: Mapping[int | None, str] = {
+    None: "Is a central system running there, and is it ws:// or wss://?",
+    400: "It does not speak OCPP 1.6 there, or the URL is not what it expects.",
+    401: f"The user name or password is missing or wrong: see --username and {PASSWORD_VARIABLE}.",
+    403: "The user may not connect as this charger, or the charger is disabled.",
+    404: "The path or the charger is not known there: register it (solarocpp charger add), or see --prefix.",
+}
+
+
+class SimulationRefused(SolarOcppError):
+    """The simulated charge points were not let in; says why and what to look at."""
+
+    def __init__(self, failure: DialFailed) -> None:
+        hint = HINTS.get(failure.status, "")
+        super().__init__(f"{failure} {hint}".strip())
+
+
+async def simulate(  # noqa: PLR0913 -- a command's options
+    url: Annotated[str, Parameter(help="The central system, without identity: ws://HOST:PORT/ocpp/j/v16")],
+    *,
+    chargers: Annotated[int, Parameter(help="How many charge points.")] = 1,
+    connectors: Annotated[int, Parameter(help="How many connectors each has.")] = 1,
+    prefix: Annotated[str, Parameter(help="Identities are this and a number: CP001, CP002, ...")] = "CP",
+    username: Annotated[str | None, Parameter(help="HTTP Basic user name.")] = None,
+    password: Annotated[
+        str | None, Parameter(help=f"Better given as {PASSWORD_VARIABLE}, or typed when asked: others can see it here.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, Parameter(help="An id tag that charges; repeatable. Default SIM0001 to SIM0012.")
+    ] = None,
+    speed: Annotated[
+        float, Parameter(help="Simulated seconds a second; inf: as fast as the answers come, needs --days.")
+    ] = 1.0,
+    seconds: Annotated[float | None, Parameter(help="Ends after so many real seconds; else runs until Ctrl-C.")] = None,
+    days: Annotated[
+        float | None, Parameter(help="Ends after so many simulated days, which then begin in the past.")
+    ] = None,
+    interval: Annotated[int, Parameter(help="Simulated seconds between two readings of a session.")] = 60,
+    seed: Annotated[int, Parameter(help="The same seed gives the same cars at the same hours.")] = 0,
+    ca: Annotated[Path | None, Parameter(help="PEM file of the authority to trust for wss://.")] = None,
+) -> None:
+    """Runs simulated chargers against any central system.
+
+    The chargers boot, send their state, and receive the cars of a small site, the first at once. They answer the calls
+    of the Core profile. At the end they stop their sessions, send what is queued, and a summary is printed.
+    """
+    from solarocpp.cli.site_view import run_shown, summary_lines
+    from solarocpp.simulator.site import Site, SitePlan
+
+    if math.isinf(speed) and days is None:
+        raise ConfigError("--speed", speed, "inf only together with --days")
+    now = datetime.now(UTC)
+    plan = SitePlan(
+        chargers=_at_least_one("--chargers", chargers),
+        connectors=_at_least_one("--connectors", connectors),
+        prefix=prefix,
+        id_tags=tuple(tag or ()),
+        seed=seed,
+        sample_interval_s=_at_least_one("--interval", interval),
+    )
+    site = Site(
+        url,
+        plan,
+        start=now if days is None else now - timedelta(days=days),
+        now=now,
+        speed=_positive("--speed", speed),
+        username=username,
+        password=await _password(username, password),
+        ssl_context=ssl.create_default_context(cafile=ca) if ca else None,
+    )
+    try:
+        await run_shown(site, seconds=seconds, until=None if days is None else now)
+    except DialFailed as exc:
+        raise SimulationRefused(exc) from exc
+    print("\n".join(summary_lines(site)))
+
+
+def _at_least_one(option: str, number: int) -> int:
+    if number < 1:
+        raise ConfigError(option, number, "1 or more")
+    return number
+
+
+def _positive(option: str, number: float) -> float:
+    if not number > 0:
+        raise ConfigError(option, number, "a number above 0")
+    return number
+
+
+async def _password(username: str | None, password: str | None) -> str | None:
+    if username is None:
+        return None
+    if password is None:
+        # A program that runs us has no terminal to type into: what it did not give is empty.
+        return await trio.to_thread.run_sync(getpass, f"Password of {username}: ") if sys.stdin.isatty() else ""
+    if os.environ.get(PASSWORD_VARIABLE) != password:
+        warn(f"Warning: other users of this machine can see a password given as an option; use {PASSWORD_VARIABLE}.")
+    return password

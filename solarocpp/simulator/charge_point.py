@@ -1,0 +1,345 @@
+"""A charge point that behaves as OCPP 1.6 says one should.
+
+    run()       keeps a link: dials, boots, tells its state, delivers its backlog; and again when it is lost
+    charge()    one session at one connector, from the card to the cable's release; goes on without a link
+
+The two meet in three places only: the connectors' state, the backlog of transaction-related messages,
+and the link that is open and registered just now, if one is.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Literal
+
+import msgspec
+import trio
+
+from solarocpp.errors import CallExpired, CallRefused, DialFailed, NotConnected
+from solarocpp.ocpp import messages as ocpp
+from solarocpp.ocpp.messages import OcppMessage
+from solarocpp.simulator.answers import answer_call
+from solarocpp.simulator.backlog import Backlog
+from solarocpp.simulator.charging import CARS, ChargingCurve
+from solarocpp.simulator.clock import Clock
+from solarocpp.simulator.configuration import Configuration
+from solarocpp.simulator.connector import Connector, Transaction
+from solarocpp.simulator.link import Dial, Link
+from solarocpp.simulator.session import Session
+
+# Asked again after so many simulated seconds where the central system names no interval (OCPP 1.6 §6.6).
+BOOT_RETRY_S = 60.0
+
+# Real seconds before dialling again: doubled each time, with a spread so that a restarted server is not
+# met by all its chargers at once.
+REDIAL_S = (0.5, 30.0)
+
+# Real seconds a reset waits for the sessions it ends.
+RESET_PATIENCE_S = 5.0
+
+# A session that was started from afar: a car of the middle of the table, for an hour at most.
+REMOTE_CAR, REMOTE_SOC, REMOTE_STAY_S = CARS[2], 35.0, 3_600.0
+
+ORDERS_LIMIT = 64
+Order = Callable[[], Awaitable[object]]
+
+
+class ChargePointStatistics(msgspec.Struct, frozen=True):
+    """What a charge point has done so far."""
+
+    sent: int
+    answered: int
+    refused: int
+    """Answered with a CALLERROR."""
+    retried: int
+    dropped: int
+    """Transaction-related messages that were never confirmed."""
+    queued: int
+    links: int
+    sessions_started: int
+    sessions_ended: int
+    tags_refused: int
+    energy_wh: float
+
+
+class ChargePoint:
+    """One simulated charge point with connectors 1 to `connectors`, each keeping a register of its own."""
+
+    def __init__(  # noqa: PLR0913 -- each is a trait of the charge point
+        self,
+        identity: str,
+        dial: Dial,
+        *,
+        clock: Clock,
+        connectors: int = 1,
+        seed: int = 0,
+        configuration: Mapping[str, str] | None = None,
+        heartbeats: bool = True,
+    ) -> None:
+        self.identity, self.clock = identity, clock
+        self._dial, self._heartbeats = dial, heartbeats
+        self._chance = random.Random(f"{seed}/{identity}")  # noqa: S311 -- a register and a spread, no secret
+        registers_wh = [float(self._chance.randrange(100_000, 10_000_000)) for _ in range(connectors + 1)]
+        self.connectors = [
+            Connector(number, seed=f"{seed}/{identity}/{number}", register_wh=register_wh)
+            for number, register_wh in enumerate(registers_wh)
+        ]
+        self._registers_at_begin_wh = self._registers_wh()
+        self.configuration = Configuration({"NumberOfConnectors": str(connectors), **(configuration or {})})
+        self.backlog = Backlog(clock)
+        self._link: Link | None = None
+        self._booted = self._accepted = False
+        # What calls set off. A central system that orders more than this at once finds the rest undone.
+        self._orders, self._ordered = trio.open_memory_channel[Order](ORDERS_LIMIT)
+        self._sent = self._answered = self._refused = self._links = 0
+        self._sessions_started = self._sessions_ended = self._tags_refused = 0
+
+    @property
+    def online(self) -> bool:
+        """Whether the central system has accepted it and the link is open."""
+        return self._link is not None
+
+    @property
+    def power_w(self) -> float:
+        """What all its cars draw at this moment."""
+        now = self.clock.now()
+        return sum(connector.reading(now).power_w for connector in self.connectors)
+
+    def statistics(self) -> ChargePointStatistics:
+        """What it has done so far."""
+        return ChargePointStatistics(
+            sent=self._sent,
+            answered=self._answered,
+            refused=self._refused,
+            retried=self.backlog.retried,
+            dropped=self.backlog.dropped,
+            queued=len(self.backlog),
+            links=self._links,
+            sessions_started=self._sessions_started,
+            sessions_ended=self._sessions_ended,
+            tags_refused=self._tags_refused,
+            energy_wh=self._registers_wh() - self._registers_at_begin_wh,
+        )
+
+    def _registers_wh(self) -> float:
+        now = self.clock.now()
+        return sum(connector.reading(now).register_wh for connector in self.connectors)
+
+    # -- the link ------------------------------------------------------------------------------
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keeps a link until cancelled; has started when the central system has accepted it.
+
+        Raises:
+            DialFailed: the first dial was refused or found nobody. Later ones are repeated for ever.
+        """
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._obey)
+            failures = 0
+            while True:
+                try:
+                    async with self._dial() as connection:
+                        self._links += 1
+                        failures = 0
+                        link = Link(connection, self.identity, partial(answer_call, self), self._links)
+                        await self._use(link, task_status)
+                except DialFailed:
+                    if self._links == 0:
+                        raise
+                failures += 1
+                await trio.sleep(min(REDIAL_S[0] * 2**failures, REDIAL_S[1]) * self._chance.uniform(0.5, 1.0))
+
+    async def _use(self, link: Link, task_status: trio.TaskStatus[None]) -> None:
+        async def speak() -> None:
+            await self._register(link)
+            self._link = link
+            if not self._accepted:
+                self._accepted = True
+                task_status.started()
+            for connector in self.connectors:
+                await self.tell_status(connector)
+            for task in (self._beat, partial(self._deliver, link)):
+                nursery.start_soon(self._until_it_fails, link, task)
+
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._until_it_fails, link, speak)
+                await link.run()
+                nursery.cancel_scope.cancel()
+        finally:
+            self._link = None
+
+    async def _until_it_fails(self, link: Link, task: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await task()
+        except NotConnected:
+            pass  # `Link.run` has returned, or is about to
+        except CallExpired:
+            await link.aclose()  # a central system that does not answer is dialled anew (Q17)
+
+    async def _exchange(self, link: Link, request: OcppMessage) -> OcppMessage:
+        self._sent += 1
+        try:
+            confirmation = await link.exchange(request)
+        except CallRefused:
+            self._refused += 1
+            raise
+        self._answered += 1
+        return confirmation
+
+    async def _register(self, link: Link) -> None:
+        """Boots until Accepted (OCPP 1.6 §4.2): Pending and Rejected alike are asked again after the interval."""
+        with self._busy():
+            while not self._booted:
+                confirmation = await self._boot(link)
+                self._booted = confirmation is not None and confirmation.status == "Accepted"
+                interval_s = 0 if confirmation is None else confirmation.interval
+                if not self._booted:
+                    await self.clock.sleep(interval_s or BOOT_RETRY_S)
+                elif interval_s:
+                    self.configuration.change("HeartbeatInterval", str(interval_s))
+
+    async def _boot(self, link: Link) -> ocpp.BootNotificationConfirmation | None:
+        request = ocpp.BootNotificationRequest(
+            charge_point_vendor="solarocpp",
+            charge_point_model="Simulator",
+            charge_point_serial_number=self.identity[:25],  # CiString25Type
+            firmware_version="1.0",
+        )
+        try:
+            confirmation = await self._exchange(link, request)
+        except CallRefused:
+            return None
+        return confirmation if isinstance(confirmation, ocpp.BootNotificationConfirmation) else None
+
+    async def _beat(self) -> None:
+        with self._busy():
+            while self._heartbeats:
+                # Read each time: BootNotification and ChangeConfiguration set it. 0 means none; it is looked at again.
+                await self.clock.sleep(float(self.configuration.integer("HeartbeatInterval") or 300))
+                await self.tell(ocpp.HeartbeatRequest())
+
+    async def _deliver(self, link: Link) -> None:
+        await self.backlog.deliver(
+            partial(self._exchange, link),
+            attempts=lambda: self.configuration.integer("TransactionMessageAttempts"),
+            retry_interval_s=lambda: self.configuration.integer("TransactionMessageRetryInterval"),
+        )
+
+    async def tell(self, request: OcppMessage) -> OcppMessage | None:
+        """Sends what is not worth a queue; None without a link, without an answer, or for a CALLERROR."""
+        link = self._link
+        if link is None:
+            return None
+        try:
+            return await self._exchange(link, request)
+        except (NotConnected, CallRefused):
+            return None
+        except CallExpired:
+            await link.aclose()
+            return None
+
+    async def tell_status(self, connector: Connector) -> None:
+        """Sends a connector's state as it is now."""
+        await self.tell(
+            ocpp.StatusNotificationRequest(
+                connector_id=connector.connector_id,
+                error_code="NoError",
+                status=connector.status,
+                timestamp=self.clock.now(),
+            )
+        )
+
+    # -- orders of the central system (see answers.py) -------------------------------------------
+
+    def free_connector(self, connector_id: int | None) -> Connector | None:
+        """The connector asked for, or any, if a car could begin to charge there now."""
+        asked = self.connectors[1:] if connector_id is None else self.connectors[1:][connector_id - 1 : connector_id]
+        return next((connector for connector in asked if connector.free), None)
+
+    def start_remotely(self, connector_id: int, id_tag: str) -> None:
+        """Starts a session asked for by RemoteStartTransaction; a car happens to be there."""
+        with suppress(trio.WouldBlock):  # as many orders wait as there are connectors
+            self._orders.send_nowait(partial(self._charge_remotely, connector_id, id_tag))
+
+    async def _charge_remotely(self, connector_id: int, id_tag: str) -> None:
+        authorize = self.configuration.boolean("AuthorizeRemoteTxRequests")
+        curve = ChargingCurve(REMOTE_CAR, REMOTE_SOC)
+        with self._busy():
+            await self.charge(connector_id, id_tag, curve, stays_s=REMOTE_STAY_S, authorize=authorize)
+
+    def apply_availability(self, connector: Connector) -> None:
+        """Does what ChangeAvailability asked of an idle connector, and tells the new state."""
+        if connector.scheduled is None:
+            return
+        connector.operative, connector.scheduled = connector.scheduled, None
+        connector.status = "Available" if connector.operative else "Unavailable"
+        with suppress(trio.WouldBlock):
+            self._orders.send_nowait(partial(self.tell_status, connector))
+
+    def reset(self, kind: Literal["Hard", "Soft"]) -> None:
+        """Ends what runs, drops the link and boots again (OCPP 1.6 §5.14)."""
+        for connector in self.connectors:
+            if connector.transaction is not None:
+                connector.transaction.stop("HardReset" if kind == "Hard" else "SoftReset")
+        with suppress(trio.WouldBlock):
+            self._orders.send_nowait(self._reboot)
+
+    async def _reboot(self) -> None:
+        with trio.move_on_after(RESET_PATIENCE_S):
+            for connector in self.connectors:
+                if connector.transaction is not None:
+                    await connector.transaction.ended.wait()
+        self._booted = False
+        if self._link is not None:
+            await self._link.aclose()
+
+    async def _obey(self) -> None:
+        async with trio.open_nursery() as nursery:
+            async for order in self._ordered:
+                nursery.start_soon(order)
+
+    # -- a session ---------------------------------------------------------------------------------
+
+    async def charge(
+        self, connector_id: int, id_tag: str, curve: ChargingCurve, *, stays_s: float, authorize: bool = True
+    ) -> Transaction | None:
+        """Charges one car, from the card to the cable's release; goes on whether or not there is a link.
+
+        Returns None where nothing began: the connector is taken or out of order, or the tag is refused.
+        Whoever calls this with a stepped clock holds it (see `clock`).
+        """
+        connector = self.connectors[connector_id]
+        if not connector.free:
+            return None
+        connector.status = "Preparing"
+        authorized = not authorize or await self._authorize(id_tag)
+        if not (authorized and connector.operative):
+            self._tags_refused += not authorized
+            connector.status = "Available"
+            self.apply_availability(connector)
+            return None
+        self._sessions_started += 1
+        transaction = await Session(self, connector, id_tag, curve).run(stays_s)
+        self._sessions_ended += 1
+        return transaction
+
+    async def _authorize(self, id_tag: str) -> bool:
+        if self._link is None:
+            return self.configuration.boolean("LocalAuthorizeOffline")
+        confirmation = await self.tell(ocpp.AuthorizeRequest(id_tag=id_tag))
+        if not isinstance(confirmation, ocpp.AuthorizeConfirmation):
+            return self.configuration.boolean("AllowOfflineTxForUnknownId")  # the link broke over it
+        return confirmation.id_tag_info.status == "Accepted"
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """Keeps a stepped clock from passing over what is being done."""
+        self.clock.hold()
+        try:
+            yield
+        finally:
+            self.clock.release()

@@ -1,0 +1,222 @@
+"""One WebSocket link of a charge point: RpcPeer in the other role, over trio-websocket.
+
+A reader takes what arrives, a timer expires what stays unanswered. Whoever wants an answer waits in
+`exchange`; RpcPeer keeps the calls in order with one in flight (OCPP-J §4.1.1). Calls of the central
+system are answered at once, in the reader: a charge point decides in no time.
+"""
+
+from __future__ import annotations
+
+import ssl
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+import trio
+from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, WebSocketConnection, open_websocket_url
+
+from solarocpp.errors import CallExpired, CallFailed, CallRefused, DialFailed, NotConnected, ProtocolViolation
+from solarocpp.ocpp.decoding import decode_confirmation, decode_request, encode_payload
+from solarocpp.ocpp.frames import Call, CallError, CallResult
+from solarocpp.ocpp.messages import OcppMessage
+from solarocpp.ocpp.rpc import AnswerReceived, CallReceived, FrameRefused, Repeated, RpcPeer, Ticket
+
+# How long the central system may take to answer, in real seconds.
+CALL_DEADLINE_S = 30.0
+
+Dial = Callable[[], AbstractAsyncContextManager[WebSocketConnection]]
+"""Opens a new link each time it is called."""
+
+
+class Reply(NamedTuple):
+    """What a charge point answers to a CALL, and what it does once the answer is on its way."""
+
+    confirmation: OcppMessage
+    then: Callable[[], None] | None = None
+
+
+def dial_url(
+    url: str,
+    identity: str,
+    *,
+    username: str | None = None,
+    password: str | None = None,
+    ssl_context: ssl.SSLContext | None = None,
+) -> Dial:
+    """How to reach a central system: `url` is the part before the identity, with HTTP Basic if a username is given.
+
+    Each dial raises:
+        DialFailed: nobody listens, the certificate is not trusted, or the handshake is refused.
+    """
+    headers = []
+    if username is not None:
+        credentials = b64encode(f"{username}:{password or ''}".encode())
+        headers.append((b"Authorization", b"Basic " + credentials))
+    whole = f"{url.rstrip('/')}/{quote(identity, safe='')}"
+    # trio-websocket makes a context of its own only where none is given, which trusts the system's authorities.
+    context = ssl_context if urlsplit(url).scheme == "wss" else None
+
+    @asynccontextmanager
+    async def dial() -> AsyncGenerator[WebSocketConnection]:
+        opened = False
+        try:
+            async with open_websocket_url(
+                whole, context, subprotocols=["ocpp1.6"], extra_headers=headers, disconnect_timeout=5
+            ) as connection:
+                opened = True
+                yield connection
+        except ConnectionRejected as exc:
+            body = (exc.body or b"").decode(errors="replace").strip()
+            raise DialFailed(whole, exc.status_code, body) from exc
+        except (HandshakeError, ConnectionClosed, OSError, ssl.SSLError, trio.BrokenResourceError) as exc:
+            if not opened:
+                raise DialFailed(whole, None, _why(exc)) from exc
+            # The link is gone either way; how its closing handshake ended is nobody's business.
+
+    return dial
+
+
+def _why(exc: BaseException) -> str:
+    cause: BaseException = exc
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    if isinstance(cause, BaseExceptionGroup):  # one for each address of a name that was tried
+        cause = cause.exceptions[0]
+    return str(cause) or type(cause).__name__
+
+
+class Link:
+    """One open link; `run` it, then `exchange` messages over it until it ends."""
+
+    def __init__(
+        self, connection: WebSocketConnection, identity: str, answer: Callable[[OcppMessage], Reply], number: int
+    ) -> None:
+        self._connection = connection
+        self._identity = identity
+        self._answer = answer
+        self._peer = RpcPeer(id_prefix=f"{number}-")  # no id comes twice, whichever link it goes over
+        self._waiting: dict[Ticket, _Answer] = {}
+        self._called = trio.Event()
+        self._ended = False
+
+    async def run(self) -> None:
+        """Reads until the link ends, whoever ends it; then nobody waits in `exchange` any more."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._expire)
+                await self._read()
+                nursery.cancel_scope.cancel()
+        finally:
+            self._ended = True
+            for ticket in self._peer.abandon():
+                self._resolve(ticket, NotConnected(self._identity, ticket.action))
+
+    async def aclose(self) -> None:
+        """Closes the link; `run` returns."""
+        await self._connection.aclose()
+
+    async def exchange(self, request: OcppMessage) -> OcppMessage:
+        """Sends a request and waits for its confirmation.
+
+        Raises:
+            NotConnected: the link ended before the answer came.
+            CallExpired: no answer within CALL_DEADLINE_S.
+            CallRefused: the answer is a CALLERROR, or cannot be read.
+        """
+        action = action_of(request)
+        if self._ended:
+            raise NotConnected(self._identity, action)
+        ticket = self._peer.call(action, encode_payload(request), CALL_DEADLINE_S)
+        answer = self._waiting[ticket] = _Answer()
+        try:
+            await self._send_next()
+            await answer.here.wait()
+        finally:
+            self._waiting.pop(ticket, None)
+            self._peer.cancel(ticket)
+        match answer.outcome:
+            case CallResult(payload=payload):
+                return self._decode(action, payload)
+            case CallError() as error:
+                raise CallRefused(self._identity, action, error.code, error.description, error.details)
+            case CallFailed() as failure:
+                raise failure
+            case None:
+                raise NotConnected(self._identity, action)
+
+    def _decode(self, action: str, payload: bytes) -> OcppMessage:
+        try:
+            return decode_confirmation(action, payload).message
+        except ProtocolViolation as exc:
+            raise CallRefused(self._identity, action, exc.code, exc.description, exc.details) from exc
+
+    async def _send_next(self) -> None:
+        frame = self._peer.to_send(trio.current_time())
+        if frame is None:
+            return
+        self._called.set()
+        await self._send(frame)
+
+    async def _send(self, frame: bytes) -> None:
+        try:
+            await self._connection.send_message(frame.decode())
+        except ConnectionClosed:
+            return  # the reader meets the same end and tells everybody who waits
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                text = await self._connection.get_message()
+            except ConnectionClosed:
+                return
+            match self._peer.receive(text, trio.current_time()):
+                case AnswerReceived(ticket=ticket, result=result):
+                    self._resolve(ticket, result)
+                    await self._send_next()
+                case CallReceived(call=call):
+                    await self._answer_call(call)
+                case Repeated(frame=frame) | FrameRefused(frame=frame):
+                    await self._send(frame)
+                case _:
+                    pass  # late answers and noise: a charge point has no log to put them in
+
+    async def _answer_call(self, call: Call) -> None:
+        try:
+            request = decode_request(call.action, call.payload, sent_by="central_system").message
+            reply = self._answer(request)
+        except ProtocolViolation as violation:
+            await self._send(self._peer.refuse(call, violation))
+            return
+        await self._send(self._peer.answer(call, encode_payload(reply.confirmation)))
+        if reply.then is not None:
+            reply.then()
+
+    async def _expire(self) -> None:
+        while True:
+            deadline = self._peer.next_deadline()
+            self._called = trio.Event()
+            with trio.move_on_at(float("inf") if deadline is None else deadline):
+                await self._called.wait()
+            for ticket in self._peer.expire(trio.current_time()):
+                self._resolve(ticket, CallExpired(self._identity, ticket.action, CALL_DEADLINE_S))
+
+    def _resolve(self, ticket: Ticket, outcome: CallResult | CallError | CallFailed) -> None:
+        waiting = self._waiting.get(ticket)
+        if waiting is not None:
+            waiting.outcome = outcome
+            waiting.here.set()
+
+
+class _Answer:
+    """Where one `exchange` waits."""
+
+    def __init__(self) -> None:
+        self.here = trio.Event()
+        self.outcome: CallResult | CallError | CallFailed | None = None
+
+
+def action_of(request: OcppMessage) -> str:
+    """The action a request belongs to: `Heartbeat` for a HeartbeatRequest."""
+    return type(request).__name__.removesuffix("Request")

@@ -1,0 +1,132 @@
+"""One charge session at one connector, message by message, in simulated time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import trio
+
+from solarocpp.ocpp import messages as ocpp
+from solarocpp.ocpp.datatypes import MeterValue
+from solarocpp.simulator.charging import ChargingCurve
+from solarocpp.simulator.connector import Connector, Status, Transaction
+from solarocpp.simulator.link import CALL_DEADLINE_S
+from solarocpp.simulator.sampling import sampled_values
+
+if TYPE_CHECKING:
+    from solarocpp.simulator.charge_point import ChargePoint
+
+
+class Session:
+    """Preparing, StartTransaction, Charging, MeterValues in periods, Finishing, StopTransaction, Available.
+
+    Its messages to a transaction go through the backlog and keep their order and times; states are told
+    only while there is a link, as the specification leaves it to the charge point.
+    """
+
+    def __init__(self, charge_point: ChargePoint, connector: Connector, id_tag: str, curve: ChargingCurve) -> None:
+        self._charge_point, self._connector, self._curve = charge_point, connector, curve
+        self._clock, self._configuration = charge_point.clock, charge_point.configuration
+        self._transaction = Transaction(id_tag)
+
+    async def run(self, stays_s: float) -> Transaction:
+        """Runs the session; it ends after `stays_s` simulated seconds, or when it is told to."""
+        connector, transaction = self._connector, self._transaction
+        connector.transaction = transaction
+        try:
+            await self._show("Preparing")
+            leaves = self._clock.now() + timedelta(seconds=stays_s)
+            begin = self._meter_value("StopTxnSampledData", "Transaction.Begin")
+            await self._delivered(self._start())
+            if transaction.stop_reason is None:
+                connector.begin(self._curve, self._clock.now())
+                await self._show("Charging")
+                await self._sample_until(leaves)
+                connector.end(self._clock.now())
+            await self._show("Finishing")
+            await self._delivered(self._stop(begin))
+        finally:
+            connector.transaction = None
+            transaction.ended.set()
+        connector.status = "Available"
+        if connector.scheduled is None:
+            await self._show("Available")
+        else:
+            self._charge_point.apply_availability(connector)
+        return transaction
+
+    async def _show(self, status: Status) -> None:
+        self._connector.status = status
+        await self._charge_point.tell_status(self._connector)
+
+    def _start(self) -> trio.Event:
+        now = self._clock.now()
+        reading = self._connector.reading(now)
+        request = ocpp.StartTransactionRequest(
+            connector_id=self._connector.connector_id,
+            id_tag=self._transaction.id_tag,
+            meter_start=round(reading.register_wh),
+            timestamp=now,
+        )
+        return self._charge_point.backlog.put(request, self._transaction)
+
+    async def _delivered(self, left: trio.Event) -> None:
+        """Waits for the answer where one can come; without a link the session goes on by itself."""
+        if not self._charge_point.online:
+            return
+        # While this waits, a stepped clock is held by the backlog, which may have to wait and try again.
+        self._clock.release()
+        try:
+            with trio.move_on_after(CALL_DEADLINE_S):
+                await left.wait()
+        finally:
+            self._clock.hold()
+
+    async def _sample_until(self, leaves_at: datetime) -> None:
+        clock, transaction = self._clock, self._transaction
+        began = clock.now()
+        full_at = began + timedelta(seconds=self._curve.full_after_s)
+        sample_at = began
+        while transaction.stop_reason is None and (now := clock.now()) < leaves_at:
+            interval_s = self._configuration.integer("MeterValueSampleInterval")
+            if now >= full_at and self._connector.status == "Charging":
+                await self._show("SuspendedEV")
+            if now >= sample_at and interval_s:
+                if now > began:
+                    self._put_sample()
+                sample_at += timedelta(seconds=interval_s) * (1 + (now - sample_at) // timedelta(seconds=interval_s))
+            events = [leaves_at, full_at if now < full_at else leaves_at, sample_at if interval_s else leaves_at]
+            await transaction.pause(clock, (min(events) - now).total_seconds())
+
+    def _put_sample(self) -> None:
+        meter_value = self._meter_value("MeterValuesSampledData", "Sample.Periodic")
+        if not meter_value.sampled_value:
+            return
+        request = ocpp.MeterValuesRequest(
+            connector_id=self._connector.connector_id,
+            transaction_id=self._transaction.transaction_id,
+            meter_value=(meter_value,),
+        )
+        self._charge_point.backlog.put(request, self._transaction)
+
+    def _meter_value(self, key: str, context: str) -> MeterValue:
+        now = self._clock.now()
+        measurands = self._configuration.measurands(key)
+        samples = sampled_values(self._connector.reading(now), measurands, context)
+        return MeterValue(timestamp=now, sampled_value=samples)
+
+    def _stop(self, begin: MeterValue) -> trio.Event:
+        now = self._clock.now()
+        transaction = self._transaction
+        data = (begin, self._meter_value("StopTxnSampledData", "Transaction.End"))
+        reason = transaction.stop_reason or "Local"
+        request = ocpp.StopTransactionRequest(
+            transaction_id=transaction.transaction_id or 0,  # 0 stands until the backlog knows better
+            id_tag=transaction.id_tag if reason == "Local" else None,
+            timestamp=now,
+            meter_stop=round(self._connector.reading(now).register_wh),
+            reason=reason,
+            transaction_data=tuple(meter_value for meter_value in data if meter_value.sampled_value),
+        )
+        return self._charge_point.backlog.put(request, transaction)

@@ -1,0 +1,259 @@
+"""A small site: many charge points, a shared clock, and people who come and go."""
+
+from __future__ import annotations
+
+import math
+import ssl
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import msgspec
+import trio
+
+from solarocpp.errors import DialFailed
+from solarocpp.simulator.charge_point import ChargePoint, ChargePointStatistics
+from solarocpp.simulator.charging import ChargingCurve, visits_from
+from solarocpp.simulator.clock import Clock, ScaledClock, SteppedClock
+from solarocpp.simulator.connector import Connector
+from solarocpp.simulator.link import dial_url
+
+# Handshakes at a time when a site comes up: a password costs the central system 20 ms and more.
+HANDSHAKES_AT_ONCE = 20
+
+# Each connector finds its first car a little after its neighbour, all of them within a quarter of an hour.
+STAGGER_S = 60.0
+STAGGER_ALL_S = 900.0
+
+# The site's power is noted so often, for so long: two days for the picture at the end.
+POWER_EVERY_S = 300.0
+POWER_NOTES = 576
+
+# Real seconds a site that is told to end takes to say goodbye.
+FAREWELL_S = 5.0
+
+
+class SitePlan(msgspec.Struct, frozen=True):
+    """What a site is; the same values give the same site."""
+
+    chargers: int = 6
+    connectors: int = 1
+    prefix: str = "CP"
+    id_tags: tuple[str, ...] = ()
+    """Who charges here; nobody named: SIM0001 to SIM0012."""
+    seed: int = 0
+    sample_interval_s: int = 60
+    """Between two MeterValues of a transaction, in simulated seconds."""
+
+    def identities(self) -> list[str]:
+        """The charge points' names: the prefix and a number of three digits, from 001."""
+        return [f"{self.prefix}{number:03d}" for number in range(1, self.chargers + 1)]
+
+    def tags(self) -> tuple[str, ...]:
+        """Who charges here."""
+        return self.id_tags or tuple(f"SIM{number:04d}" for number in range(1, 13))
+
+
+class Site:
+    """A running site; the charge points may be looked at while it runs."""
+
+    def __init__(  # noqa: PLR0913 -- where, what, and when
+        self,
+        url: str,
+        plan: SitePlan,
+        *,
+        start: datetime,
+        now: datetime,
+        speed: float,
+        username: str | None = None,
+        password: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        """Lays out the site; `start` is the simulated begin and `now` the real one, both aware UTC.
+
+        With a speed of infinity time passes as fast as the messages are answered.
+        """
+        self.plan, self.start = plan, start
+        stepped = math.isinf(speed)
+        lag_s = max(0.0, (now - start).total_seconds())
+        self.clock: Clock = SteppedClock(start) if stepped else ScaledClock(start, speed, lag_s=lag_s)
+        self.charge_points = [
+            ChargePoint(
+                identity,
+                dial_url(url, identity, username=username, password=password, ssl_context=ssl_context),
+                clock=self.clock,
+                connectors=plan.connectors,
+                seed=plan.seed,
+                configuration={"MeterValueSampleInterval": str(plan.sample_interval_s)},
+                # Where days pass in seconds, signs of life would be most of the traffic.
+                heartbeats=not stepped,
+            )
+            for identity in plan.identities()
+        ]
+        self.power: deque[tuple[datetime, float]] = deque(maxlen=POWER_NOTES)
+        """The site's power in W over simulated time."""
+        self._midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
+        self._closing = False
+        self._waiting: set[trio.CancelScope] = set()
+
+    def statistics(self) -> dict[str, ChargePointStatistics]:
+        """What each charge point has done so far."""
+        return {charge_point.identity: charge_point.statistics() for charge_point in self.charge_points}
+
+    async def run(
+        self,
+        *,
+        seconds: float | None = None,
+        until: datetime | None = None,
+        task_status: trio.TaskStatus[Site] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Runs for so many real seconds, until the simulated time `until`, or until `close`.
+
+        Has started when all are let in. When it returns all sessions have ended, and the central
+        system knows of them unless it no longer answers.
+
+        Raises:
+            DialFailed: the central system cannot be reached, or refuses one of the charge points.
+        """
+        try:
+            async with trio.open_nursery() as nursery:
+                await self._connect(nursery)
+                task_status.started(self)
+                nursery.start_soon(self._note_power)
+                if seconds is not None:
+                    nursery.start_soon(self._close_after, seconds)
+                await self._receive_all(until)
+                with trio.move_on_after(FAREWELL_S):
+                    for charge_point in self.charge_points:
+                        await charge_point.backlog.wait_empty()
+                nursery.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            failure = _dial_failure(group)
+            if failure is None:
+                raise
+            raise failure from None
+
+    async def _close_after(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+        self.close()
+
+    def close(self) -> None:
+        """Asks the site to end: no car comes any more, and those that charge leave now."""
+        self._closing = True
+        for connector in self._connectors():
+            connector.operative = False
+            if connector.transaction is not None:
+                connector.transaction.stop("Local")
+        for scope in self._waiting:
+            scope.cancel()
+
+    def _connectors(self) -> list[Connector]:
+        return [connector for charge_point in self.charge_points for connector in charge_point.connectors[1:]]
+
+    async def _connect(self, nursery: trio.Nursery) -> None:
+        at_once = trio.CapacityLimiter(HANDSHAKES_AT_ONCE)
+
+        async def connect(charge_point: ChargePoint) -> None:
+            async with at_once:
+                await nursery.start(charge_point.run)
+
+        async with trio.open_nursery() as connecting:
+            for charge_point in self.charge_points:
+                connecting.start_soon(connect, charge_point)
+
+    async def _receive_all(self, until: datetime | None) -> None:
+        async with trio.open_nursery() as nursery:
+            with self._busy():
+                number = 0
+                for charge_point in self.charge_points:
+                    for connector in charge_point.connectors[1:]:
+                        await nursery.start(self._receive, number, charge_point, connector.connector_id, until)
+                        number += 1
+
+    async def _receive(
+        self,
+        number: int,
+        charge_point: ChargePoint,
+        connector_id: int,
+        until: datetime | None,
+        *,
+        task_status: trio.TaskStatus[None],
+    ) -> None:
+        """Lets one connector have its cars, one after the other."""
+        tags = self.plan.tags()
+        stagger_s = min(STAGGER_S, STAGGER_ALL_S / (self.plan.chargers * self.plan.connectors))
+        begins_s = (self.start - self._midnight).total_seconds() + number * stagger_s
+        with self._busy():
+            task_status.started()
+            for visit in visits_from(self.plan.seed, number, begins_s, drivers=len(tags)):
+                arrives, leaves = (self._midnight + timedelta(seconds=s) for s in (visit.arrives_s, visit.leaves_s))
+                if until is not None and arrives >= until:
+                    return
+                await self._sleep_until(arrives)
+                if self._closing:
+                    return
+                stays_s = ((leaves if until is None else min(leaves, until)) - self.clock.now()).total_seconds()
+                curve = ChargingCurve(visit.car, visit.soc_start)
+                await charge_point.charge(connector_id, tags[visit.driver], curve, stays_s=stays_s)
+
+    async def _sleep_until(self, when: datetime) -> None:
+        with trio.CancelScope() as scope:
+            self._waiting.add(scope)
+            try:
+                await self.clock.sleep((when - self.clock.now()).total_seconds())
+            finally:
+                self._waiting.discard(scope)
+
+    async def _note_power(self) -> None:
+        with self._busy():
+            while True:
+                await self.clock.sleep(POWER_EVERY_S)
+                self.power.append((self.clock.now(), sum(charge_point.power_w for charge_point in self.charge_points)))
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        self.clock.hold()
+        try:
+            yield
+        finally:
+            self.clock.release()
+
+
+def _dial_failure(group: BaseExceptionGroup[BaseException]) -> DialFailed | None:
+    for exc in group.exceptions:
+        if isinstance(exc, DialFailed):
+            return exc
+        if isinstance(exc, BaseExceptionGroup) and (found := _dial_failure(exc)) is not None:
+            return found
+    return None
+
+
+async def run_site(  # noqa: PLR0913 -- the options of `solarocpp simulate`
+    url: str,
+    *,
+    chargers: int,
+    prefix: str = "CP",
+    username: str | None = None,
+    password: str | None = None,
+    speed: float = 1.0,
+    seconds: float | None = None,
+    seed: int = 0,
+    start: datetime,
+    now: datetime,
+    until: datetime | None = None,
+    id_tags: Sequence[str] = (),
+    ssl_context: ssl.SSLContext | None = None,
+    task_status: trio.TaskStatus[Site] = trio.TASK_STATUS_IGNORED,
+) -> Site:
+    """Runs a site for so many real seconds, or until the simulated time `until`; without both, until cancelled.
+
+    Raises:
+        DialFailed: the central system cannot be reached, or refuses one of the charge points.
+    """
+    plan = SitePlan(chargers=chargers, prefix=prefix, seed=seed, id_tags=tuple(id_tags))
+    site = Site(
+        url, plan, start=start, now=now, speed=speed, username=username, password=password, ssl_context=ssl_context
+    )
+    await site.run(seconds=seconds, until=until, task_status=task_status)
+    return site

@@ -8,6 +8,7 @@ import ssl
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from getpass import getpass
 from pathlib import Path
 from typing import Annotated
@@ -68,6 +69,7 @@ async def simulate(  # noqa: PLR0913 -- a command's options
     of the Core profile. At the end they stop their sessions, send what is queued, and a summary is printed.
     """
     from solarocpp.cli.site_view import run_shown, summary_lines
+    from solarocpp.simulator.link import dial_url
     from solarocpp.simulator.site import Site, SitePlan
 
     if math.isinf(speed) and days is None:
@@ -81,16 +83,15 @@ async def simulate(  # noqa: PLR0913 -- a command's options
         seed=seed,
         sample_interval_s=_at_least_one("--interval", interval),
     )
-    site = Site(
+    dial = partial(
+        dial_url,
         url,
-        plan,
-        start=now if days is None else now - timedelta(days=days),
-        now=now,
-        speed=_positive("--speed", speed),
         username=username,
         password=await _password(username, password),
         ssl_context=ssl.create_default_context(cafile=ca) if ca else None,
     )
+    start = now if days is None else now - timedelta(days=days)
+    site = Site(dial, plan, start=start, now=now, speed=_positive("--speed", speed))
     try:
         await run_shown(site, seconds=seconds, until=None if days is None else now)
     except DialFailed as exc:

@@ -33,11 +33,44 @@ BACKLOG_LIMIT = 2_000
 TransactionMessage = StartTransactionRequest | MeterValuesRequest | StopTransactionRequest
 
 
+class Delivery:
+    """What becomes of one queued message: waited for by the session that made it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._left = trio.Event()
+        self._waiting = 0
+
+    async def wait(self) -> None:
+        """Waits until the message is confirmed or given up.
+
+        Whoever waits holds a stepped clock, and gives up its hold meanwhile: the backlog has one of its
+        own, which it may have to give up between two attempts.
+        """
+        if self._left.is_set():
+            return
+        self._waiting += 1
+        self._clock.release()
+        try:
+            await self._left.wait()
+        except trio.Cancelled:
+            if not self._left.is_set():
+                self._waiting -= 1
+                self._clock.hold()
+            raise
+
+    def leave(self) -> None:
+        """Wakes who waits; they hold the clock again from this moment, not from when they run."""
+        for _ in range(self._waiting):
+            self._clock.hold()
+        self._waiting = 0
+        self._left.set()
+
+
 class _Entry:
-    def __init__(self, request: TransactionMessage, transaction: Transaction) -> None:
-        self.request, self.transaction = request, transaction
+    def __init__(self, request: TransactionMessage, transaction: Transaction, delivery: Delivery) -> None:
+        self.request, self.transaction, self.delivery = request, transaction, delivery
         self.attempts = 0
-        self.left = trio.Event()
 
     def message(self) -> TransactionMessage:
         """The request with the transactionId that is known by now."""
@@ -65,23 +98,23 @@ class Backlog:
         """How many messages wait, the one on its way included."""
         return len(self._entries)
 
-    def put(self, request: TransactionMessage, transaction: Transaction) -> trio.Event:
-        """Queues a message; never waits. The event is set when it is confirmed or given up."""
+    def put(self, request: TransactionMessage, transaction: Transaction) -> Delivery:
+        """Queues a message; never waits."""
         if not self._entries:
             self._clock.hold()  # a stepped clock waits until all is said that happened
             self._empty = trio.Event()
-        entry = _Entry(request, transaction)
+        entry = _Entry(request, transaction, Delivery(self._clock))
         self._entries.append(entry)
         if len(self._entries) > self._limit:
             self._make_room()
         self._filled.set()
-        return entry.left
+        return entry.delivery
 
     def _make_room(self) -> None:
         # Never the first, which may be on its way, and never a start or stop: there are two in each session.
         for index in range(1, len(self._entries)):
             if isinstance(self._entries[index].request, MeterValuesRequest):
-                self._entries[index].left.set()
+                self._entries[index].delivery.leave()
                 del self._entries[index]
                 self.dropped += 1
                 return
@@ -126,7 +159,7 @@ class Backlog:
         self._leave()
 
     def _leave(self) -> None:
-        self._entries.popleft().left.set()
+        self._entries.popleft().delivery.leave()
         if not self._entries:
             self._clock.release()
             self._empty.set()

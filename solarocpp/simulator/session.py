@@ -9,6 +9,7 @@ import trio
 
 from solarocpp.ocpp import messages as ocpp
 from solarocpp.ocpp.datatypes import MeterValue
+from solarocpp.simulator.backlog import Delivery
 from solarocpp.simulator.charging import ChargingCurve
 from solarocpp.simulator.connector import Connector, Status, Transaction
 from solarocpp.simulator.link import CALL_DEADLINE_S
@@ -60,7 +61,7 @@ class Session:
         self._connector.status = status
         await self._charge_point.tell_status(self._connector)
 
-    def _start(self) -> trio.Event:
+    def _start(self) -> Delivery:
         now = self._clock.now()
         reading = self._connector.reading(now)
         request = ocpp.StartTransactionRequest(
@@ -71,17 +72,12 @@ class Session:
         )
         return self._charge_point.backlog.put(request, self._transaction)
 
-    async def _delivered(self, left: trio.Event) -> None:
+    async def _delivered(self, delivery: Delivery) -> None:
         """Waits for the answer where one can come; without a link the session goes on by itself."""
         if not self._charge_point.online:
             return
-        # While this waits, a stepped clock is held by the backlog, which may have to wait and try again.
-        self._clock.release()
-        try:
-            with trio.move_on_after(CALL_DEADLINE_S):
-                await left.wait()
-        finally:
-            self._clock.hold()
+        with trio.move_on_after(CALL_DEADLINE_S):
+            await delivery.wait()
 
     async def _sample_until(self, leaves_at: datetime) -> None:
         clock, transaction = self._clock, self._transaction
@@ -116,7 +112,7 @@ class Session:
         samples = sampled_values(self._connector.reading(now), measurands, context)
         return MeterValue(timestamp=now, sampled_value=samples)
 
-    def _stop(self, begin: MeterValue) -> trio.Event:
+    def _stop(self, begin: MeterValue) -> Delivery:
         now = self._clock.now()
         transaction = self._transaction
         data = (begin, self._meter_value("StopTxnSampledData", "Transaction.End"))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import ssl
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 import trio
@@ -17,7 +18,7 @@ from solarocpp.simulator.charge_point import ChargePoint, ChargePointStatistics
 from solarocpp.simulator.charging import ChargingCurve, visits_from
 from solarocpp.simulator.clock import Clock, ScaledClock, SteppedClock
 from solarocpp.simulator.connector import Connector
-from solarocpp.simulator.link import dial_url
+from solarocpp.simulator.link import Dial, dial_url
 
 # Handshakes at a time when a site comes up: a password costs the central system 20 ms and more.
 HANDSHAKES_AT_ONCE = 20
@@ -58,21 +59,13 @@ class SitePlan(msgspec.Struct, frozen=True):
 class Site:
     """A running site; the charge points may be looked at while it runs."""
 
-    def __init__(  # noqa: PLR0913 -- where, what, and when
-        self,
-        url: str,
-        plan: SitePlan,
-        *,
-        start: datetime,
-        now: datetime,
-        speed: float,
-        username: str | None = None,
-        password: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+    def __init__(
+        self, dial: Callable[[str], Dial], plan: SitePlan, *, start: datetime, now: datetime, speed: float
     ) -> None:
-        """Lays out the site; `start` is the simulated begin and `now` the real one, both aware UTC.
+        """Lays out the site; `dial` tells how a charge point of that identity reaches its central system.
 
-        With a speed of infinity time passes as fast as the messages are answered.
+        `start` is the simulated begin and `now` the real time, both aware UTC. With a speed of infinity
+        time passes as fast as the messages are answered.
         """
         self.plan, self.start = plan, start
         stepped = math.isinf(speed)
@@ -81,7 +74,7 @@ class Site:
         self.charge_points = [
             ChargePoint(
                 identity,
-                dial_url(url, identity, username=username, password=password, ssl_context=ssl_context),
+                dial(identity),
                 clock=self.clock,
                 connectors=plan.connectors,
                 seed=plan.seed,
@@ -94,7 +87,7 @@ class Site:
         self.power: deque[tuple[datetime, float]] = deque(maxlen=POWER_NOTES)
         """The site's power in W over simulated time."""
         self._midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
-        self._closing = False
+        self._closed = trio.Event()
         self._waiting: set[trio.CancelScope] = set()
 
     def statistics(self) -> dict[str, ChargePointStatistics]:
@@ -140,7 +133,7 @@ class Site:
 
     def close(self) -> None:
         """Asks the site to end: no car comes any more, and those that charge leave now."""
-        self._closing = True
+        self._closed.set()
         for connector in self._connectors():
             connector.operative = False
             if connector.transaction is not None:
@@ -188,10 +181,10 @@ class Site:
             task_status.started()
             for visit in visits_from(self.plan.seed, number, begins_s, drivers=len(tags)):
                 arrives, leaves = (self._midnight + timedelta(seconds=s) for s in (visit.arrives_s, visit.leaves_s))
-                if until is not None and arrives >= until:
+                if self._closed.is_set() or (until is not None and arrives >= until):
                     return
                 await self._sleep_until(arrives)
-                if self._closing:
+                if self._closed.is_set():
                     return
                 stays_s = ((leaves if until is None else min(leaves, until)) - self.clock.now()).total_seconds()
                 curve = ChargingCurve(visit.car, visit.soc_start)
@@ -252,8 +245,7 @@ async def run_site(  # noqa: PLR0913 -- the options of `solarocpp simulate`
         DialFailed: the central system cannot be reached, or refuses one of the charge points.
     """
     plan = SitePlan(chargers=chargers, prefix=prefix, seed=seed, id_tags=tuple(id_tags))
-    site = Site(
-        url, plan, start=start, now=now, speed=speed, username=username, password=password, ssl_context=ssl_context
-    )
+    dial = partial(dial_url, url, username=username, password=password, ssl_context=ssl_context)
+    site = Site(dial, plan, start=start, now=now, speed=speed)
     await site.run(seconds=seconds, until=until, task_status=task_status)
     return site

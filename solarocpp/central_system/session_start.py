@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from solarocpp.central_system.authorization import judge_token
 from solarocpp.central_system.context import Context, Handler, Scene
 from solarocpp.central_system.meter_values import observed_moment, time_replaced
-from solarocpp.central_system.transactions import LAST_TRANSACTION_ID, refusal_status, was_refused
+from solarocpp.central_system.transactions import LAST_TRANSACTION_ID, StartContent, refusal_status, was_refused
 from solarocpp.metering.datums import Moment, plausible_time
 from solarocpp.metering.measurands import DEFAULT_LOCATION, DEFAULT_MEASURAND, TRANSACTION_BEGIN
 from solarocpp.metering.source_ids import source_id
@@ -19,13 +19,9 @@ from solarocpp.store.effects import Effect, SessionRefused, SessionStarted
 def _decide(request: StartTransactionRequest, context: Context) -> StartTransactionConfirmation:
     """Gives a start sent again its first answer (W5), any other one the next transactionId, accepted or not."""
     transactions = context.transactions
-    before = transactions.like_start(
-        context.charger.charger_id,
-        request.connector_id,
-        request.id_tag,
-        plausible_time(request.timestamp, context.received),
-        _meter_start_wh(request),
-    )
+    charger_id, meter_start_wh = context.charger.charger_id, _meter_start_wh(request)
+    content = StartContent(charger_id, request.connector_id, request.id_tag, request.timestamp, meter_start_wh)
+    before = transactions.like_start(content, context.received)
     if before is not None and not was_refused(before):
         return StartTransactionConfirmation(before.transaction_id, IdTagInfo("Accepted"))
     status = (before and refusal_status(before)) or _judge_start(request, context)

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from solarocpp.central_system.context import Context, Handler, Scene
 from solarocpp.central_system.meter_values import in_session, observed_moment, reading_effects, time_replaced
 from solarocpp.central_system.transactions import was_refused
-from solarocpp.metering.datums import Moment, Readings, plausible_time, read_meter_values
+from solarocpp.metering.datums import Moment, Readings, may_stand_for, plausible_time, read_meter_values
 from solarocpp.metering.measurands import DEFAULT_LOCATION, DEFAULT_MEASURAND, TRANSACTION_END
 from solarocpp.ocpp.datatypes import IdTagInfo
 from solarocpp.ocpp.messages import StopTransactionConfirmation, StopTransactionRequest
@@ -74,11 +74,17 @@ def _judge_unnumbered(request: StopTransactionRequest, scene: Scene) -> _Verdict
 
 
 def _says_the_same(request: StopTransactionRequest, session: SessionRecord, scene: Scene) -> bool:
-    """Tells whether the stop that ended a session said what this one says (Q65); a clock that is wrong says nothing."""
-    timestamp = plausible_time(request.timestamp, scene.received)
-    same_time = timestamp is None or timestamp < session.started or timestamp == session.ended
+    """Tells whether the stop that ended a session said what this one says (Q65); a wrong clock says nothing."""
+    if session.ended is None or not (
+        may_stand_for(session.ended, request.timestamp, scene.received) or _is_before(request.timestamp, session)
+    ):
+        return False
     end = (session.end_reason, session.end_token, session.meter_stop_wh)
-    return same_time and end == (_reason(request), request.id_tag, _meter_stop_wh(request, session))
+    return end == (_reason(request), request.id_tag, _meter_stop_wh(request, session))
+
+
+def _is_before(timestamp: datetime | None, session: SessionRecord) -> bool:
+    return timestamp is not None and timestamp < session.started
 
 
 def _observe(

@@ -11,13 +11,14 @@ nothing (Q65), and readings that come after the stop find their session without 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
 
+from solarocpp.metering.datums import may_stand_for
 from solarocpp.ocpp.datatypes import AuthorizationStatus
 from solarocpp.store.effects import Effect, SessionEnded, SessionRefused, SessionStarted
 from solarocpp.store.sessions import SessionRecord, TransactionsSnapshot, session_id_for
@@ -46,6 +47,16 @@ def was_refused(session: SessionRecord) -> bool:
 def refusal_status(session: SessionRecord) -> AuthorizationStatus | None:
     """Gives what a refused start was answered, None if that is not known any more."""
     return _REFUSALS.get(session.end_reason)
+
+
+class StartContent(NamedTuple):
+    """What makes a StartTransaction the one it is (architecture section 4)."""
+
+    charger_id: int
+    connector_id: int
+    token: str
+    timestamp: datetime | None
+    meter_start_wh: float | None
 
 
 class _OfCharger:
@@ -94,15 +105,15 @@ class Transactions:
         """Tells which charger has or recently had this transaction."""
         return self._owners.get(transaction_id)
 
-    def open_sessions(self, charger_id: int) -> Sequence[SessionRecord]:
+    def open_sessions(self, charger_id: int) -> list[SessionRecord]:
         """Lists the open sessions of a charger, oldest first."""
         of_charger = self._chargers.get(charger_id)
-        return sorted(of_charger.open.values(), key=_age) if of_charger else ()
+        return sorted(of_charger.open.values(), key=_age) if of_charger else []
 
-    def ended_sessions(self, charger_id: int) -> Sequence[SessionRecord]:
+    def ended_sessions(self, charger_id: int) -> list[SessionRecord]:
         """Lists the newest sessions of a charger that ended, refused ones left out, oldest first."""
         of_charger = self._chargers.get(charger_id)
-        return [row for row in of_charger.recent.values() if not was_refused(row)] if of_charger else ()
+        return [row for row in of_charger.recent.values() if not was_refused(row)] if of_charger else []
 
     def open_at(self, charger_id: int, connector_id: int, when: datetime) -> SessionRecord | None:
         """Finds the open session of a connector that had begun at `when`; the newest if an old one was never stopped.
@@ -123,22 +134,24 @@ class Transactions:
         """Lists open sessions that this id tag started, whatever its case (Q95), on all chargers."""
         return self._open_by_token.get(token.casefold(), {}).values()
 
-    def like_start(
-        self, charger_id: int, connector_id: int, token: str, started: datetime | None, meter_start_wh: float | None
-    ) -> SessionRecord | None:
+    def like_start(self, content: StartContent, received: datetime) -> SessionRecord | None:
         """Finds the transaction that a StartTransaction with this content began before.
 
-        Without usable time (`started` None) the one that is still open counts: a car that had charged
-        since then would have moved the register.
+        Where its time cannot be compared, the one that is still open counts: a car that had charged since
+        would have moved the register.
         """
-        of_charger = self._chargers.get(charger_id)
+        of_charger = self._chargers.get(content.charger_id)
         if of_charger is None:
             return None
-        content = (connector_id, token.casefold(), meter_start_wh)
+        token = content.token.casefold()
         for session in (*of_charger.open.values(), *of_charger.recent.values()):
-            if (session.connector_id, session.token.casefold(), session.meter_start_wh) != content:
-                continue
-            if session.started == started or (started is None and session.ended is None):
+            if (
+                session.connector_id == content.connector_id
+                and session.meter_start_wh == content.meter_start_wh
+                and session.token.casefold() == token
+                and (session.started == content.timestamp or session.ended is None)
+                and may_stand_for(session.started, content.timestamp, received)
+            ):
                 return session
         return None
 

@@ -165,6 +165,18 @@ def plausible_time(timestamp: datetime | None, received: datetime) -> datetime |
     return timestamp
 
 
+def may_stand_for(kept: datetime, timestamp: datetime | None, received: datetime) -> bool:
+    """Tells whether `kept` can be what we wrote down when this timestamp came for the first time.
+
+    It is either the timestamp itself or, where that could not be, our time then; one in the future may
+    have become plausible since.
+    """
+    plausible = plausible_time(timestamp, received)
+    if plausible is None or plausible == kept:
+        return True
+    return plausible > received and plausible_time(plausible, kept) is None
+
+
 # What chargers write for "I have no value" (Q32). Not a reading, so nothing is lost and nothing is noted.
 _NO_VALUE = frozenset({"", "null", "nan", "none"})
 

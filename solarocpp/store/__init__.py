@@ -1,28 +1,47 @@
 """The store: the only writer of SQL. Ledger first, tables a moment later, all in one DuckDB file.
 
-(Signatures are settled; the body is being written.)
+    Store.record  -> writer      exchanges become durable, many in one commit; then their answers leave
+                  -> projector   what they change becomes rows, at most a second later, in bulk
+    Store.write   -> projector   changes of the registry, in order with the rest
+    Store.read                   questions, in worker threads, each with a cursor of its own
+
+It knows rows, not messages: what an exchange changes is told by its effects. Three threads touch the
+main database: the writer (table `journal` only), the projector (all other tables), and readers. Times
+are handed in; nothing here asks a clock what time it is.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
-from uuid import UUID
+from typing import Any, TypeVar
+from uuid import uuid4
 
-import duckdb
 import msgspec
+import structlog
 import trio
 
+from solarocpp.errors import StoreError, StoreFull
+from solarocpp.store.database import Connection, Database, in_transaction
 from solarocpp.store.effects import Effect
-from solarocpp.store.ledger import ChargerFacts, Exchange, LedgerRow
-from solarocpp.store.sessions import SessionRecord, TransactionsSnapshot, session_id_for
+from solarocpp.store.ledger import ChargerFacts, Exchange, LedgerRow, last_seq, read_tail, watermark
+from solarocpp.store.migrations import furnish, migrate, store_id
+from solarocpp.store.projector import Change, Projector
+from solarocpp.store.reader import ask
+from solarocpp.store.schema import DATABASE, SECRETS
+from solarocpp.store.secrets import SecretsDatabase
+from solarocpp.store.sessions import SessionRecord, TransactionsSnapshot, select_snapshot, session_id_for
+from solarocpp.store.tables import Tables
+from solarocpp.store.writer import Outcome, Record, Writer
 
 __all__ = [
     "ChargerFacts",
     "Exchange",
     "LedgerRow",
+    "SecretsDatabase",
     "SessionRecord",
     "Store",
     "StoreStatistics",
@@ -33,6 +52,17 @@ __all__ = [
 
 T = TypeVar("T")
 
+# How long a question waits for the tables to catch up; with a full disk it then gets what there is.
+_SETTLE_S = 2.0
+
+# How long the end may take: a second's worth to write, and a checkpoint. The ledger is safe before.
+_FINISH_S = 30.0
+
+# Analysts share two cores with the chargers.
+_READERS = 4
+
+log = structlog.get_logger()
+
 
 class StoreStatistics(msgspec.Struct, frozen=True):
     """How the store is doing, since it was opened."""
@@ -40,87 +70,235 @@ class StoreStatistics(msgspec.Struct, frozen=True):
     exchanges: int
     """Ledger rows committed."""
     datums: int
-    """Datums written, merged ones counted once each time."""
+    """Datums written, merged ones counted each time."""
     waiting: int
     """Records not committed yet."""
     unprojected: int
-    """Committed ledger rows that the tables do not show yet."""
+    """Effects committed and not in the tables yet."""
     refused: int
     """Records refused because a commit failed or too many waited."""
+    left_out: int
+    """Effects that DuckDB could not take; the ledger has what they came from."""
     commit_ms: float
     """How long the last commit took."""
     failing: str
-    """Why the last commit failed; empty while all is well."""
+    """Why the last commit or projection failed; empty while all is well."""
 
 
 class Store:
     """One open data directory: everything is written through here, by exactly one process.
 
-    `record` and the statistics are for the Trio thread; the others say what they wait for.
+    Its methods are for the Trio thread; the `_now` ones, `tail` and `project_tail` for the time before
+    `run`, when there is no other thread yet.
     """
 
-    directory: Path
-    store_id: UUID
+    def __init__(self, directory: Path, database: Database, secrets: SecretsDatabase) -> None:
+        """Takes over opened databases; use `open_store`."""
+        self.directory = directory
+        self.secrets = secrets
+        self.on_projected: Callable[[Sequence[Effect]], None] | None = None
+        """Called in the Trio thread with the effects of each projection, if somebody wants them."""
+        self._database = database
+        self._token: trio.lowlevel.TrioToken | None = None
+        self._readers = trio.CapacityLimiter(_READERS)
+        with database.writing("projector") as con:
+            self.store_id = store_id(con)
+            self._tables = Tables(con)
+            self._tail_last = last_seq(con)
+            self._watermark = watermark(con)
+        self._projector = Projector(database, self._tables, self._announce)
+        self._writer = Writer(database, self._tail_last, self._projector, self._deliver)
 
-    def record(
-        self,
-        exchange: Exchange | None,
-        effects: Sequence[Effect],
-        on_outcome: Callable[[bool], None] | None = None,
-    ) -> None:
-        """Queues an exchange and what it changes; never blocks. `on_outcome` gets True once it is durable."""
-        raise NotImplementedError
+    def record(self, exchange: Exchange | None, effects: Sequence[Effect], on_outcome: Outcome | None = None) -> None:
+        """Queues an exchange and what it changes; never blocks.
+
+        `on_outcome` is called in the Trio thread, with True once the exchange is durable, with False if
+        it was refused: the disk is full, or too much waits already (`statistics().failing` says why).
+        Without `exchange` the effects are only projected with the rest, and lost if the process dies
+        within that second; outcome True then means no more than queued.
+        """
+        if not self._writer.put(Record(exchange, effects, on_outcome)) and on_outcome is not None:
+            # Later, as any other outcome: the caller is in the middle of its own work.
+            trio.lowlevel.current_trio_token().run_sync_soon(_call_outcomes, [on_outcome], False)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Writes and projects until it is cancelled; then finishes what is queued."""
-        raise NotImplementedError
+        """Writes and projects until it is cancelled; then finishes what is queued and checkpoints.
+
+        Raises:
+            StoreError: the tail of the ledger was not replayed (`tail`, `project_tail`).
+        """
+        if self._tail_last > self._watermark:
+            raise StoreError("The tail of the ledger must be replayed before the store runs.")
+        self._token = trio.lowlevel.current_trio_token()
+        # Never cancelled from outside: what is queued is still written. The deadline comes with the end.
+        scopes = [trio.CancelScope(shield=True) for _ in range(2)]
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._in_thread, scopes[0], self._writer.work, self._projector.stop)
+                nursery.start_soon(self._in_thread, scopes[1], self._projector.work, self._writer.stop)
+                task_status.started()
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    for scope in scopes:
+                        scope.deadline = trio.current_time() + _FINISH_S
+                    self._writer.stop()
+        finally:
+            self._token = None
 
     async def settle(self) -> None:
-        """Waits until the tables show everything recorded so far."""
-        raise NotImplementedError
+        """Waits until the tables show everything recorded so far.
 
-    async def write(self, change: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        """Runs `change` in one transaction, in order with what was recorded before it."""
-        raise NotImplementedError
+        Raises:
+            StoreFull: the disk refuses it at the moment.
+        """
+        await self._in_order(None)
 
-    async def read(self, question: Callable[[duckdb.DuckDBPyConnection], T], *, limit_s: float = 30) -> T:
-        """Runs `question` on a cursor of its own in a worker thread, after `settle`."""
-        raise NotImplementedError
+    async def write(self, change: Callable[[Connection], T]) -> T:
+        """Runs `change` in one transaction, in order with what was recorded before it; durable when it returns.
 
-    def write_now(self, change: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        """Runs `change` in one transaction right here; only while `run` does not (start, command line)."""
-        raise NotImplementedError
+        Raises:
+            StoreFull: the disk refused; nothing of it was kept.
+            StoreError: DuckDB refused it, or the store does not run. What `change` raises is passed on.
+        """
+        result: T = await self._in_order(change)
+        return result
 
-    def read_now(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        """Runs `question` on a cursor of its own right here; only while `run` does not."""
-        raise NotImplementedError
+    async def read(self, question: Callable[[Connection], T], *, limit_s: float = 30) -> T:
+        """Runs `question` in a worker thread, on a cursor of its own, after `settle`.
+
+        Raises:
+            QueryInterrupted: it took longer than `limit_s` seconds.
+            StoreError: DuckDB could not answer. What `question` raises is passed on.
+        """
+        if self._token is not None:
+            with trio.move_on_after(_SETTLE_S), contextlib.suppress(StoreFull):
+                await self.settle()
+        async with self._readers:
+            return await ask(self._database, question, limit_s)
+
+    def write_now(self, change: Callable[[Connection], T]) -> T:
+        """Runs `change` in one transaction right here; before `run` only."""
+        with self._database.writing("projector") as con:
+            return in_transaction(con, change)
+
+    def read_now(self, question: Callable[[Connection], T]) -> T:
+        """Runs `question` on a cursor of its own right here; it blocks the caller."""
+        with self._database.reading() as con:
+            return question(con)
 
     def transactions(self, recent: int = 16) -> TransactionsSnapshot:
         """Reads open sessions and the newest `recent` others of each charger, as of the watermark."""
-        raise NotImplementedError
+        return self.read_now(lambda con: select_snapshot(con, recent))
 
     def tail(self) -> Iterator[LedgerRow]:
-        """Yields the ledger rows the tables do not show yet, oldest first; before `run`."""
-        raise NotImplementedError
+        """Yields the ledger rows that the tables do not show yet, oldest first; before `run`."""
+        with self._database.reading() as con:
+            yield from read_tail(con)
 
     def project_tail(self, replayed: Sequence[tuple[int, Sequence[Effect]]]) -> None:
-        """Writes the effects of replayed ledger rows to the tables; before `run`."""
-        raise NotImplementedError
+        """Writes the effects of the whole tail, row by row as `tail` gave it; before `run`.
+
+        Raises:
+            ValueError: a row of the tail is missing.
+            StoreFull: the disk refused; nothing was written.
+        """
+        if [seq for seq, _ in replayed] != list(range(self._watermark + 1, self._tail_last + 1)):
+            raise ValueError("project_tail wants the effects of every row of the tail, in order")
+        self._projector.project_now([effect for _, effects in replayed for effect in effects], self._tail_last)
+        self._watermark = self._tail_last
 
     def statistics(self) -> StoreStatistics:
         """Says how the store is doing."""
-        raise NotImplementedError
+        writer, projector = self._writer, self._projector
+        return StoreStatistics(
+            exchanges=writer.committed,
+            datums=projector.datums,
+            waiting=writer.waiting,
+            unprojected=projector.waiting,
+            refused=writer.refused,
+            left_out=projector.left_out,
+            commit_ms=writer.commit_ms,
+            failing=writer.failing or projector.failing,
+        )
 
     def close(self) -> None:
         """Closes the files; after `run` has ended."""
-        raise NotImplementedError
+        self._database.close()
+        self.secrets.close()
+
+    async def _in_thread(self, scope: trio.CancelScope, work: Callable[[], None], then: Callable[[], None]) -> None:
+        try:
+            with scope:
+                await trio.to_thread.run_sync(work, abandon_on_cancel=True)
+        finally:
+            then()
+
+    async def _in_order(self, change: Callable[[Connection], T] | None) -> Any:
+        token = self._token
+        if token is None:
+            raise StoreError("The store does not run.")
+        finished = trio.Event()
+        answer: Future[T | None] = Future()
+
+        def done(result: T | None, error: BaseException | None) -> None:
+            if error is None:
+                answer.set_result(result)
+            else:
+                answer.set_exception(error)
+            with contextlib.suppress(trio.RunFinishedError):
+                token.run_sync_soon(finished.set)
+
+        if not self._writer.put(Change(change, done)):
+            raise StoreFull(str(self._database.path), "too much waits to be written")
+        await finished.wait()
+        return answer.result()
+
+    def _deliver(self, outcomes: Sequence[Outcome], committed: bool) -> None:  # noqa: FBT001 the outcome itself
+        if self._token is not None:
+            with contextlib.suppress(trio.RunFinishedError):
+                self._token.run_sync_soon(_call_outcomes, outcomes, committed)
+
+    def _announce(self, effects: Sequence[Effect]) -> None:
+        if self._token is not None and self.on_projected is not None:
+            with contextlib.suppress(trio.RunFinishedError):
+                self._token.run_sync_soon(self.on_projected, effects)
 
 
 def open_store(directory: Path, *, now: datetime) -> Store:
     """Opens a data directory for writing, making or upgrading it as needed.
 
+    A fresh one gets an id of its own, account 1 and node 1.
+
     Raises:
-        StoreLocked: another process has it.
+        StoreLocked: another process has it; says which, and where it answers.
         SchemaTooNew: a later version wrote it.
+        StoreError: it cannot be opened.
     """
-    raise NotImplementedError
+    directory.mkdir(parents=True, exist_ok=True)
+    folders = (directory / "exports", directory / "snapshots")
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+    database = Database(directory / DATABASE, directories=tuple(folder.resolve() for folder in folders))
+    database.open()
+    try:
+        with database.writing("projector") as con:
+            migrate(con, database.path, now)
+            furnish(con, uuid4(), now)
+        secrets = SecretsDatabase(directory / SECRETS, now)
+        try:
+            return Store(directory, database, secrets)
+        except BaseException:
+            secrets.close()
+            raise
+    except BaseException:
+        database.close()
+        raise
+
+
+def _call_outcomes(outcomes: Sequence[Outcome], committed: bool) -> None:  # noqa: FBT001 the outcome itself
+    for call in outcomes:
+        try:
+            call(committed)
+        except Exception:  # a defect of one link must not keep the others' answers from them
+            log.exception("outcome_failed", committed=committed)

@@ -2,19 +2,41 @@
 
 The registry owns the entities; here is only how a frozen struct becomes a row. A struct's fields are
 columns by name, `charger_id` being `chargerId`; fields that the table does not have are left out, and
-a column without field takes its default. All functions take the connection of a running
-`Store.write`, `Store.read`, or their `_now` twins.
+a NULL takes the field's default. All functions take the connection of a running `Store.write`,
+`Store.read`, or their `_now` twins. What chargers themselves report about charger and connector rows
+comes as effects and is projected here too.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias, TypeVar
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple, TypeVar
 
-import duckdb
 import msgspec
 
-Connection: TypeAlias = duckdb.DuckDBPyConnection
-"""What a change is given; for annotations of those who only pass it on."""
+from solarocpp.store.database import Connection
+from solarocpp.store.effects import ChargerDescribed, ConnectorsCounted, ConnectorStatusChanged
+from solarocpp.store.rows import Value, as_json, insert_rows, quoted, unfolded
+from solarocpp.store.schema import SECRET_TABLES, TABLES
+
+__all__ = [
+    "ACCOUNT",
+    "ACCOUNT_SETTINGS",
+    "AUTHORIZATION",
+    "CHARGER",
+    "CHARGER_SETTINGS",
+    "CONNECTOR",
+    "CREDENTIAL",
+    "NODE",
+    "Connection",
+    "EntityTable",
+    "delete_entity",
+    "insert_entities",
+    "next_id",
+    "replace_entity",
+    "select_all",
+]
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -36,27 +58,110 @@ CONNECTOR = EntityTable("connector", ("charger_id", "connector_id"))
 # In secrets.duckdb: use these with `Store.secrets`.
 CREDENTIAL = EntityTable("credential", ("credential_id",))
 
+_COLUMNS: Mapping[str, frozenset[str]] = {
+    table.name: frozenset(column.name for column in table.columns) for table in (*TABLES, *SECRET_TABLES)
+}
 
-def next_id(con: duckdb.DuckDBPyConnection, table: EntityTable) -> int:
+
+def next_id(con: Connection, table: EntityTable) -> int:
     """Gives a number for a new entity; never the same one twice, even after a removal."""
-    raise NotImplementedError
+    key = _column(table.key[0])
+    while True:
+        # An operator may have chosen a number ahead of the sequence, as one does for nodes.
+        row = con.execute(
+            f'SELECT n, n IN (SELECT "{key}" FROM "{table.name}") FROM (SELECT nextval(\'{table.name}Number\') AS n)'
+        ).fetchone()
+        if row is not None and not row[1]:
+            return int(row[0])
 
 
-def select_all(con: duckdb.DuckDBPyConnection, table: EntityTable, kind: type[T]) -> list[T]:
-    """Reads every row of `table` as a `kind`, in the order of its key."""
-    raise NotImplementedError
+def select_all(con: Connection, table: EntityTable, kind: type[T]) -> list[T]:
+    """Reads every row of `table` as a `kind`, in the order of its key; times are aware UTC."""
+    fields = [name for name in kind.__struct_fields__ if _column(name) in _COLUMNS[table.name]]
+    names = quoted(map(_column, fields))
+    rows = con.execute(f'SELECT {names} FROM "{table.name}" ORDER BY {quoted(map(_column, table.key))}').fetchall()
+    return [
+        msgspec.convert({name: _utc(value) for name, value in zip(fields, row, strict=True) if value is not None}, kind)
+        for row in rows
+    ]
 
 
-def insert_entities(con: duckdb.DuckDBPyConnection, table: EntityTable, entities: list[T]) -> None:
+def insert_entities(con: Connection, table: EntityTable, entities: Sequence[msgspec.Struct]) -> None:
     """Inserts entities that are not there yet."""
-    raise NotImplementedError
+    insert_rows(con, table.name, [_row(table, entity) for entity in entities])
 
 
-def replace_entity(con: duckdb.DuckDBPyConnection, table: EntityTable, entity: T) -> None:
+def replace_entity(con: Connection, table: EntityTable, entity: msgspec.Struct) -> None:
     """Writes all fields of an entity, whether it is there or not."""
-    raise NotImplementedError
+    row = _row(table, entity)
+    key = [_column(name) for name in table.key]
+    changes = ", ".join(f'"{name}" = excluded."{name}"' for name in row if name not in key)
+    con.execute(
+        f'INSERT INTO "{table.name}" ({quoted(row)}) SELECT {quoted(row)} FROM {unfolded(table.name, list(row))} '
+        f"ON CONFLICT ({quoted(key)}) DO UPDATE SET {changes}",
+        [as_json([row])],
+    )
 
 
-def delete_entity(con: duckdb.DuckDBPyConnection, table: EntityTable, **key: int) -> bool:
+def delete_entity(con: Connection, table: EntityTable, **key: int) -> bool:
     """Deletes the entity with this key, `charger_id=7`; False if there was none."""
-    raise NotImplementedError
+    where = " AND ".join(f'"{_column(name)}" = ?' for name in key)
+    deleted = con.execute(f'DELETE FROM "{table.name}" WHERE {where} RETURNING 1', list(key.values())).fetchall()
+    return bool(deleted)
+
+
+def apply_charger_effects(
+    con: Connection, effects: Sequence[ConnectorStatusChanged | ChargerDescribed | ConnectorsCounted]
+) -> None:
+    """Writes what chargers said about themselves, in their order; what concerns a removed charger changes nothing."""
+    statuses: dict[tuple[int, int], Mapping[str, Value]] = {}
+    for effect in effects:
+        match effect:
+            case ConnectorStatusChanged():
+                # The last to arrive is the newest: a charger whose clock fell back must not freeze here.
+                key = (effect.charger_id, effect.connector_id)
+                statuses[key] = {_column(name): getattr(effect, name) for name in effect.__struct_fields__}
+            case ChargerDescribed():
+                _describe(con, effect)
+            case ConnectorsCounted():
+                _write_statuses(con, statuses)
+                statuses = {}
+                _count_connectors(con, effect)
+    _write_statuses(con, statuses)
+
+
+def _write_statuses(con: Connection, statuses: Mapping[tuple[int, int], Mapping[str, Value]]) -> None:
+    insert_rows(con, CONNECTOR.name, list(statuses.values()), how="INSERT OR REPLACE")
+
+
+def _describe(con: Connection, effect: ChargerDescribed) -> None:
+    names = [name for name in effect.__struct_fields__ if name != "charger_id"]
+    changes = ", ".join(f'"{_column(name)}" = ?' for name in names)
+    values = [getattr(effect, name) for name in names]
+    con.execute(f'UPDATE charger SET {changes} WHERE "chargerId" = ?', [*values, effect.charger_id])
+
+
+def _count_connectors(con: Connection, effect: ConnectorsCounted) -> None:
+    charger, count = effect.charger_id, effect.connector_count
+    con.execute('UPDATE charger SET "connectorCount" = ? WHERE "chargerId" = ?', [count, charger])
+    con.execute('DELETE FROM connector WHERE "chargerId" = ? AND "connectorId" > ?', [charger, count])
+    con.execute(
+        'INSERT INTO connector ("chargerId", "connectorId") SELECT ?, n FROM generate_series(1, ?) AS s(n) '
+        "ON CONFLICT DO NOTHING",
+        [charger, count],
+    )
+
+
+def _row(table: EntityTable, entity: msgspec.Struct) -> dict[str, Value]:
+    columns = _COLUMNS[table.name]
+    return {_column(name): getattr(entity, name) for name in entity.__struct_fields__ if _column(name) in columns}
+
+
+def _column(field: str) -> str:
+    """Spells a struct field as its column: `charger_id` is `chargerId`."""
+    first, *others = field.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def _utc(value: object) -> object:
+    return value.astimezone(UTC) if isinstance(value, datetime) else value

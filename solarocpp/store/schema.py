@@ -301,6 +301,16 @@ REGISTRY_TABLES: tuple[Table, ...] = (
 
 _INTERNAL: tuple[Table, ...] = (
     Table(
+        "journal",
+        "What is acknowledged and not yet in the tables: one row a commit, empty a second after the last message.",
+        (
+            Column("first", "BIGINT", "", "`ledger.seq` of its first exchange"),
+            Column("last", "BIGINT", "", "`ledger.seq` of its last exchange"),
+            Column("batch", "VARCHAR", "", "the exchanges, as a JSON array"),
+        ),
+        internal=True,
+    ),
+    Table(
         "sessionTotal",
         "Totals of ended sessions, so that nobody adds them up twice; read them through `session`.",
         (_SESSION_KEY, *TOTAL_COLUMNS),
@@ -350,6 +360,26 @@ TABLES: tuple[Table, ...] = (
     *_INTERNAL,
 )
 """Every table of `solarocpp.duckdb`, those for analysts first."""
+
+SECRET_TABLES: tuple[Table, ...] = (
+    Table(
+        "credential",
+        "Usernames that chargers connect with, and hashes of their passwords.",
+        (
+            Column("credentialId", "BIGINT", "", "number"),
+            Column("accountId", "BIGINT", "", "`account.accountId` of the main database"),
+            Column("username", "VARCHAR", "", "unique"),
+            Column(
+                "allowed", "VARCHAR[]", "", "identifiers it may connect as; empty: any enabled charger of the account"
+            ),
+            Column("kind", "VARCHAR", "", "`generated` or `password`: which hash"),
+            Column("hash", "VARCHAR", "", "the hash, with its parameters"),
+            Column("created", "TIMESTAMP WITH TIME ZONE", "", "when it was made"),
+        ),
+        internal=True,
+    ),
+)
+"""Tables of `secrets.duckdb`, which no analyst can reach."""
 
 VIEWS: tuple[Table, ...] = (SESSION_VIEW, LATEST_VIEW)
 """Every view of `solarocpp.duckdb`."""

@@ -1,0 +1,146 @@
+"""How a store came to look as `schema` describes it: numbered steps, append-only.
+
+A released step never changes: a store somewhere has been through it. Add a step, describe the result in
+`schema`, and keep a dump of the version before it in tests/store, which must upgrade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from solarocpp.errors import SchemaTooNew, StoreError
+from solarocpp.store.database import Connection, in_transaction
+
+# No index anywhere near the datums: it would have to be kept for every row, and streams are told
+# apart by memory (`datums`). Small tables have keys.
+_VERSION_1 = """
+CREATE TABLE migration (version INTEGER PRIMARY KEY, applied TIMESTAMPTZ NOT NULL);
+CREATE TABLE meta (
+    "storeId" UUID NOT NULL, created TIMESTAMPTZ NOT NULL,
+    watermark BIGINT NOT NULL, "nextTransactionId" BIGINT NOT NULL
+);
+CREATE TABLE journal ("first" BIGINT NOT NULL, "last" BIGINT NOT NULL, batch VARCHAR NOT NULL);
+CREATE TABLE ledger (
+    seq BIGINT, received TIMESTAMPTZ, "chargerId" BIGINT, identifier VARCHAR, "accountId" BIGINT,
+    "nodeId" BIGINT, "sourceIdTemplate" VARCHAR, publish BOOLEAN, direction VARCHAR, action VARCHAR,
+    request VARCHAR, answer VARCHAR
+);
+CREATE TABLE datum (
+    created TIMESTAMPTZ, "nodeId" BIGINT, "sourceId" VARCHAR, received TIMESTAMPTZ,
+    "sessionId" UUID, "transactionId" BIGINT, token VARCHAR, duration BIGINT,
+    "endDate" TIMESTAMPTZ, "endReason" VARCHAR, "endToken" VARCHAR,
+    status VARCHAR, "errorCode" VARCHAR, info VARCHAR, "vendorErrorCode" VARCHAR, "vendorId" VARCHAR,
+    "wattHours" DOUBLE, "wattHoursReverse" DOUBLE, "wattHoursDiff" DOUBLE, "wattHoursDiffReverse" DOUBLE,
+    "reactiveEnergy" DOUBLE, "reactiveEnergyReverse" DOUBLE, "reactiveEnergyDiff" DOUBLE,
+    "reactiveEnergyDiffReverse" DOUBLE, watts DOUBLE, "wattsReverse" DOUBLE, "wattsOffered" DOUBLE,
+    "reactivePower" DOUBLE, "reactivePowerReverse" DOUBLE, "powerFactor" DOUBLE, "current" DOUBLE,
+    "currentReverse" DOUBLE, "currentOffered" DOUBLE, voltage DOUBLE, frequency DOUBLE, soc DOUBLE,
+    rpm DOUBLE, temp DOUBLE
+);
+CREATE TABLE "datumContext" (
+    created TIMESTAMPTZ, "nodeId" BIGINT, "sourceId" VARCHAR, property VARCHAR, context TINYINT
+);
+CREATE TABLE "signedReading" (
+    created TIMESTAMPTZ, "nodeId" BIGINT, "sourceId" VARCHAR, received TIMESTAMPTZ,
+    "sessionId" UUID, measurand VARCHAR, context VARCHAR, value VARCHAR
+);
+CREATE TABLE "chargeSession" (
+    "sessionId" UUID, "nodeId" BIGINT, "sourceId" VARCHAR, "chargerId" BIGINT, "connectorId" INTEGER,
+    "transactionId" BIGINT, token VARCHAR, started TIMESTAMPTZ, ended TIMESTAMPTZ,
+    "endReason" VARCHAR, "endToken" VARCHAR, "meterStart" DOUBLE, "meterStop" DOUBLE
+);
+CREATE TABLE "sessionTotal" (
+    "sessionId" UUID, energy DOUBLE, duration BIGINT, "averagePower" DOUBLE, "peakPower" DOUBLE, readings BIGINT
+);
+CREATE TABLE event (created TIMESTAMPTZ, name VARCHAR, identifier VARCHAR, message VARCHAR, data JSON);
+CREATE TABLE account ("accountId" BIGINT PRIMARY KEY, name VARCHAR, created TIMESTAMPTZ);
+CREATE TABLE node ("nodeId" BIGINT PRIMARY KEY, "accountId" BIGINT, name VARCHAR, created TIMESTAMPTZ);
+CREATE TABLE charger (
+    "chargerId" BIGINT PRIMARY KEY, "accountId" BIGINT, "nodeId" BIGINT, identifier VARCHAR, created TIMESTAMPTZ,
+    enabled BOOLEAN, "registrationStatus" VARCHAR DEFAULT 'Accepted', "connectorCount" INTEGER DEFAULT 0,
+    vendor VARCHAR, model VARCHAR, "chargePointSerialNumber" VARCHAR, "chargeBoxSerialNumber" VARCHAR,
+    "firmwareVersion" VARCHAR, iccid VARCHAR, imsi VARCHAR, "meterType" VARCHAR, "meterSerialNumber" VARCHAR
+);
+CREATE TABLE connector (
+    "chargerId" BIGINT, "connectorId" INTEGER, status VARCHAR, "errorCode" VARCHAR, info VARCHAR,
+    "vendorId" VARCHAR, "vendorErrorCode" VARCHAR, "timestamp" TIMESTAMPTZ, received TIMESTAMPTZ,
+    PRIMARY KEY ("chargerId", "connectorId")
+);
+CREATE TABLE "authorization" (
+    "authorizationId" BIGINT PRIMARY KEY, "accountId" BIGINT, token VARCHAR, created TIMESTAMPTZ,
+    enabled BOOLEAN, expires TIMESTAMPTZ, parent VARCHAR, "maxActive" INTEGER
+);
+CREATE TABLE "accountSettings" ("accountId" BIGINT PRIMARY KEY, "sourceIdTemplate" VARCHAR, publish BOOLEAN);
+CREATE TABLE "chargerSettings" ("chargerId" BIGINT PRIMARY KEY, "sourceIdTemplate" VARCHAR, publish BOOLEAN);
+CREATE SEQUENCE "accountNumber";
+CREATE SEQUENCE "nodeNumber";
+CREATE SEQUENCE "chargerNumber";
+CREATE SEQUENCE "authorizationNumber";
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+"""SQL of each version of `solarocpp.duckdb`, version 1 first; views are not here, they are made at each start."""
+
+SECRET_MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE migration (version INTEGER PRIMARY KEY, applied TIMESTAMPTZ NOT NULL);
+    CREATE TABLE credential (
+        "credentialId" BIGINT PRIMARY KEY, "accountId" BIGINT, username VARCHAR UNIQUE,
+        allowed VARCHAR[], kind VARCHAR, "hash" VARCHAR, created TIMESTAMPTZ
+    );
+    CREATE SEQUENCE "credentialNumber";
+    """,
+)
+"""SQL of each version of `secrets.duckdb`."""
+
+
+def migrate(con: Connection, path: Path, now: datetime, migrations: Sequence[str] = MIGRATIONS) -> int:
+    """Brings a store to the newest version, each step in a transaction; returns the version it had, 0 for none.
+
+    Raises:
+        SchemaTooNew: a later version wrote it; nothing was changed.
+    """
+    found = schema_version(con)
+    if found > len(migrations):
+        raise SchemaTooNew(str(path), found, len(migrations))
+    for version, sql in enumerate(migrations[found:], start=found + 1):
+
+        def step(con: Connection, sql: str = sql, version: int = version) -> None:
+            con.execute(sql)
+            con.execute("INSERT INTO migration VALUES (?, ?)", [version, now])
+
+        in_transaction(con, step)
+    return found
+
+
+def schema_version(con: Connection) -> int:
+    """Reads the version of a store; 0 for an empty file."""
+    exists = con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'migration'").fetchone()
+    if exists is None or not exists[0]:
+        return 0
+    row = con.execute("SELECT coalesce(max(version), 0) FROM migration").fetchone()
+    return int(row[0]) if row else 0
+
+
+def store_id(con: Connection) -> UUID:
+    """Reads the identity of a furnished store."""
+    row: tuple[UUID] | None = con.execute('SELECT "storeId" FROM meta').fetchone()
+    if row is None:
+        raise StoreError("The store has no identity: table meta is empty.")
+    return row[0]
+
+
+def furnish(con: Connection, identity: UUID, now: datetime) -> None:
+    """Fills a fresh store: its identity, account 1 and node 1, so that a charger can be added at once."""
+
+    def first_rows(con: Connection) -> None:
+        if con.execute("SELECT 1 FROM meta").fetchone():
+            return
+        con.execute("INSERT INTO meta VALUES (?, ?, 0, 1)", [identity, now])
+        con.execute("INSERT INTO account VALUES (nextval('accountNumber'), 'account 1', ?)", [now])
+        con.execute("INSERT INTO node VALUES (nextval('nodeNumber'), 1, 'node 1', ?)", [now])
+
+    in_transaction(con, first_rows)

@@ -44,6 +44,15 @@ EVENTS: Mapping[str, EventName] = {
     "link_silent": EventName("warning", "nothing was heard within the pong deadline"),
     "link_slow": EventName("warning", "a link did not take what we sent"),
     "link_failed": EventName("error", "a defect of ours ended one link; carries the traceback"),
+    # the store
+    "commit_failed": EventName("error", "the ledger could not be written; messages are refused until it can"),
+    "commit_recovered": EventName("warning", "the ledger is written again; carries how many were refused"),
+    "exchange_unstorable": EventName("error", "a message cannot be written as JSON and was refused"),
+    "projection_failed": EventName("error", "the tables could not be written; tried again every second"),
+    "projection_recovered": EventName("warning", "the tables are written again"),
+    "effects_left_out": EventName("error", "DuckDB cannot take what a message changes; the ledger has the message"),
+    "checkpoint_failed": EventName("warning", "the log could not be moved into the file; it stays as it is"),
+    "outcome_failed": EventName("error", "a defect of ours while an answer was released; with traceback"),
     # messages
     "call_refused": EventName("warning", "a message was answered with a CALLERROR"),
     "call_failed": EventName("error", "a handler raised and the message was answered InternalError; with traceback"),

@@ -16,12 +16,13 @@ from datetime import UTC, datetime
 from functools import cache
 
 import msgspec
+from msgspec import inspect
 
 from solarocpp.errors import LocalProtocolError, ProtocolViolation
 from solarocpp.ocpp.frames import NOT_DECODABLE
 from solarocpp.ocpp.lenience import EARLIEST, LATEST, Repair, Repairs, finished
 from solarocpp.ocpp.messages import ACTIONS, Action, OcppMessage, Sender
-from solarocpp.ocpp.reading import ANY_JSON, Reader, TimeFields, reader_of, time_fields_of
+from solarocpp.ocpp.reading import ANY_JSON, Reader, reader_of
 
 __all__ = ["Decoded", "Repair", "decode_confirmation", "decode_request", "encode_payload"]
 
@@ -108,6 +109,10 @@ def _row(action: str) -> Action:
     return row
 
 
+TimeFields = tuple[tuple[str, "TimeFields | None"], ...]
+"""The fields of a struct that hold times, or structs that do: what to look at without looking at all."""
+
+
 class _Codec(msgspec.Struct, frozen=True):
     """How one type of message is read."""
 
@@ -118,7 +123,29 @@ class _Codec(msgspec.Struct, frozen=True):
 
 @cache
 def _codec(kind: type[OcppMessage]) -> _Codec:
-    return _Codec(msgspec.json.Decoder(kind), reader_of(kind), time_fields_of(kind))
+    return _Codec(msgspec.json.Decoder(kind), reader_of(kind), _time_fields(inspect.type_info(kind)) or ())
+
+
+def _time_fields(info: inspect.Type) -> TimeFields | None:
+    """Which fields hold times; None: there are none in this type; (): it is a time itself."""
+    match _unwrapped(info):
+        case inspect.DateTimeType():
+            return ()
+        case inspect.VarTupleType(item_type=item):
+            return _time_fields(item)
+        case inspect.StructType(fields=fields):
+            found = [(field.name, _time_fields(field.type)) for field in fields]
+            return tuple((name, inner or None) for name, inner in found if inner is not None) or None
+        case _:
+            return None
+
+
+def _unwrapped(info: inspect.Type) -> inspect.Type:
+    if isinstance(info, inspect.Metadata):
+        return _unwrapped(info.type)
+    if isinstance(info, inspect.UnionType):  # only ever `X | None`
+        return _unwrapped(info.types[0])
+    return info
 
 
 def _decode(kind: type[OcppMessage], payload: bytes) -> Decoded:

@@ -120,13 +120,13 @@ def repair_json(text: bytes, repairs: Repairs) -> bytes:
 
 # -- times -----------------------------------------------------------------------------------------------
 
-# Charge points measure nothing before OCPP 1.6 (2015) was thought of; a clock that was never set says
-# 0001, 1970 or the year 2000 of its chip (Q51). From 2100 on it is a number that was never a time.
-EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
+# OCPP began in 2009, no reading is older; a clock that was never set says 0001, 1970 or the year 2000 of
+# its chip (Q51). From 2100 on it is a number that was never a time.
+EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 _TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)(?:[T ]|\s+)(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?"
+    r"(\d{4})-(\d\d)-(\d\d)[T\s]\s*(\d\d):(\d\d)(?::([0-5]\d|60)(?:[.,](\d{1,9})\d*)?)?"
     r"\s*(?:(?P<utc>Z|UTC|GMT)|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)?)?",
     re.ASCII | re.IGNORECASE,
 )

@@ -28,9 +28,6 @@ Place = tuple["Place", str] | None
 Reader = Callable[[Any, Place, Repairs], Any]
 """What goes in is any JSON; what comes out is what the annotation says, which mypy cannot follow."""
 
-TimeFields = tuple[tuple[str, "TimeFields | None"], ...]
-"""The fields of a struct that hold times, or structs that do."""
-
 
 def _exact_number(text: str) -> Decimal:
     """Keeps a JSON number as it was written; exponents beyond all measure are infinite."""
@@ -50,33 +47,6 @@ _SHOWN = 60  # characters of a value in a repair's detail
 def reader_of(kind: type) -> Reader:
     """Makes the reader of a struct."""
     return _reader(inspect.type_info(kind))
-
-
-def time_fields_of(kind: type) -> TimeFields:
-    """Tells which fields of a struct hold times, so that they can be looked at without looking at all."""
-    return _time_fields(inspect.type_info(kind)) or ()
-
-
-def _time_fields(info: inspect.Type) -> TimeFields | None:
-    """None: the type holds no times; (): it is one."""
-    match _unwrapped(info):
-        case inspect.DateTimeType():
-            return ()
-        case inspect.VarTupleType(item_type=item):
-            return _time_fields(item)
-        case inspect.StructType(fields=fields):
-            found = [(field.name, _time_fields(field.type)) for field in fields]
-            return tuple((name, inner or None) for name, inner in found if inner is not None) or None
-        case _:
-            return None
-
-
-def _unwrapped(info: inspect.Type) -> inspect.Type:
-    if isinstance(info, inspect.Metadata):
-        return _unwrapped(info.type)
-    if isinstance(info, inspect.UnionType):  # only ever `X | None`
-        return _unwrapped(info.types[0])
-    return info
 
 
 # -- telling ---------------------------------------------------------------------------------------------

@@ -1,0 +1,189 @@
+"""Messages to payloads and back, and which action is whose."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Literal
+
+import pytest
+
+from solarocpp.errors import LocalProtocolError, ProtocolViolation
+from solarocpp.ocpp.datatypes import (
+    ChargingProfile,
+    ChargingSchedule,
+    ChargingSchedulePeriod,
+    IdTagInfo,
+    MeterValue,
+    SampledValue,
+)
+from solarocpp.ocpp.decoding import Decoded, decode_confirmation, decode_request, encode_payload
+from solarocpp.ocpp.messages import (
+    ACTIONS,
+    AuthorizeRequest,
+    DataTransferRequest,
+    GetConfigurationRequest,
+    HeartbeatConfirmation,
+    HeartbeatRequest,
+    MeterValuesRequest,
+    OcppMessage,
+    RemoteStartTransactionRequest,
+    ResetRequest,
+    StartTransactionConfirmation,
+    StopTransactionConfirmation,
+)
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        NOON,
+        datetime(2026, 3, 1, 14, tzinfo=timezone(timedelta(hours=2))),
+        datetime(2026, 3, 1, 12, 0, 0, 999, tzinfo=UTC),
+    ],
+)
+def test_times_are_written_in_utc_with_milliseconds(time: datetime) -> None:
+    """The one form every firmware reads (Q18)."""
+    assert encode_payload(HeartbeatConfirmation(time)) == b'{"currentTime":"2026-03-01T12:00:00.000Z"}'
+
+
+def test_a_message_is_written_in_the_words_of_the_specification() -> None:
+    accepted = IdTagInfo("Accepted", "PARENT", datetime(2027, 1, 1, tzinfo=UTC))
+    assert encode_payload(StartTransactionConfirmation(7, accepted)) == (
+        b'{"transactionId":7,"idTagInfo":{"status":"Accepted","parentIdTag":"PARENT",'
+        b'"expiryDate":"2027-01-01T00:00:00.000Z"}}'
+    )
+    assert encode_payload(StopTransactionConfirmation()) == b"{}"
+    assert encode_payload(GetConfigurationRequest(("HeartbeatInterval",))) == b'{"key":["HeartbeatInterval"]}'
+
+
+def test_a_charging_profile_is_written_whole() -> None:
+    schedule = ChargingSchedule(
+        "A", (ChargingSchedulePeriod(0, 16.0), ChargingSchedulePeriod(600, 8.5, 1)), 3600, NOON, 6.0
+    )
+    profile = ChargingProfile(1, 2, "TxProfile", "Absolute", schedule, valid_to=NOON)
+    request = RemoteStartTransactionRequest("TAG", 1, profile)
+    payload = encode_payload(request)
+    assert payload == (
+        b'{"idTag":"TAG","connectorId":1,"chargingProfile":{"chargingProfileId":1,"stackLevel":2,'
+        b'"chargingProfilePurpose":"TxProfile","chargingProfileKind":"Absolute","chargingSchedule":'
+        b'{"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":16.0},'
+        b'{"startPeriod":600,"limit":8.5,"numberPhases":1}],"duration":3600,'
+        b'"startSchedule":"2026-03-01T12:00:00.000Z","minChargingRate":6.0},"validTo":"2026-03-01T12:00:00.000Z"}}'
+    )
+    assert decode_request("RemoteStartTransaction", payload, sent_by="central_system") == Decoded(request, ())
+
+
+def test_a_limit_beyond_all_numbers_is_refused() -> None:
+    payload = encode_payload(
+        RemoteStartTransactionRequest(
+            "TAG",
+            None,
+            ChargingProfile(1, 0, "TxProfile", "Relative", ChargingSchedule("W", (ChargingSchedulePeriod(0, 7.0),))),
+        )
+    ).replace(b"7.0", b"1e999")
+    with pytest.raises(ProtocolViolation, match=r"PropertyConstraintViolation: .*\[0\].limit: not a finite number"):
+        decode_request("RemoteStartTransaction", payload, sent_by="central_system")
+
+
+UNSENDABLE = [
+    (AuthorizeRequest("t" * 21), r"AuthorizeRequest: text_too_long \(idTag: 21 characters\)"),
+    (AuthorizeRequest("t" * 256), "AuthorizeRequest: PropertyConstraintViolation: idTag: longer than 255 characters"),
+    (ResetRequest("Gentle"), "ResetRequest: PropertyConstraintViolation: type: 'Gentle' is not one of its values"),  # type: ignore[arg-type]
+    (HeartbeatConfirmation(datetime(2026, 3, 1)), "2026-03-01 00:00:00 has no zone"),  # noqa: DTZ001 that is the point
+    (MeterValuesRequest(1, ()), "OccurenceConstraintViolation"),
+    (MeterValuesRequest(1, (MeterValue(None, (SampledValue("1"),)),)), "value_absent"),
+    (MeterValuesRequest(1, (MeterValue(NOON, (SampledValue("1"),), ("x",)),)), "unknown_field"),
+    (MeterValuesRequest(1, (MeterValue(NOON, (SampledValue("1", unit="Hz"),)),)), "enumeration_unlisted"),
+]
+
+
+@pytest.mark.parametrize(("message", "text"), UNSENDABLE, ids=[text for _, text in UNSENDABLE])
+def test_what_the_schema_forbids_is_never_sent(message: OcppMessage, text: str) -> None:
+    """Q68: a charger that is answered nonsense stops charging."""
+    with pytest.raises(LocalProtocolError, match=text):
+        encode_payload(message)
+
+
+def test_a_text_with_the_word_null_is_sent() -> None:
+    request = DataTransferRequest("v", data="null and void")
+    assert encode_payload(request) == b'{"vendorId":"v","data":"null and void"}'
+
+
+@pytest.mark.parametrize(
+    ("action", "sent_by", "code"),
+    [
+        ("Teleport", "charge_point", "NotImplemented"),
+        ("", "charge_point", "NotImplemented"),
+        ("heartbeat", "charge_point", "NotImplemented"),
+        ("SignCertificate", "charge_point", "NotSupported"),
+        ("UpdateFirmware", "central_system", "NotSupported"),
+        ("Reset", "charge_point", "NotSupported"),
+        ("Heartbeat", "central_system", "NotSupported"),
+    ],
+)
+def test_an_action_is_refused_by_table(
+    action: str, sent_by: Literal["charge_point", "central_system"], code: str
+) -> None:
+    with pytest.raises(ProtocolViolation) as refused:
+        decode_request(action, b"{}", sent_by=sent_by)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize("sent_by", ["charge_point", "central_system"])
+def test_data_transfer_goes_either_way(sent_by: Literal["charge_point", "central_system"]) -> None:
+    decoded = decode_request("DataTransfer", b'{"vendorId":"v"}', sent_by=sent_by)
+    assert decoded == Decoded(DataTransferRequest("v"), ())
+
+
+@pytest.mark.parametrize(("action", "code"), [("Teleport", "NotImplemented"), ("GetLog", "NotSupported")])
+def test_an_answer_to_what_we_cannot_ask_is_refused(action: str, code: str) -> None:
+    with pytest.raises(ProtocolViolation) as refused:
+        decode_confirmation(action, b"{}")
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "payload", [b"[]", b'"x"', b"7", b'{"a"}', b'{"a":"\xff"}', b'{"a":' * 5000, b'{"a":"\\ud800"}']
+)
+def test_a_payload_that_is_no_object_is_a_formation_violation(payload: bytes) -> None:
+    with pytest.raises(ProtocolViolation) as refused:
+        decode_request("Heartbeat", payload, sent_by="charge_point")
+    assert refused.value.code == "FormationViolation"
+
+
+@pytest.mark.parametrize("payload", [b"", b" ", b"null"])
+def test_no_payload_is_an_empty_one(payload: bytes) -> None:
+    """Q31, Q42."""
+    decoded = decode_request("Heartbeat", payload, sent_by="charge_point")
+    assert decoded.message == HeartbeatRequest()
+    assert [repair.name for repair in decoded.repairs] == ["payload_missing"]
+
+
+def test_the_table_says_who_sends_what() -> None:
+    theirs = {name for name, row in ACTIONS.items() if row.request and row.sent_by != "central_system"}
+    assert theirs == {
+        "Authorize",
+        "BootNotification",
+        "DataTransfer",
+        "DiagnosticsStatusNotification",
+        "FirmwareStatusNotification",
+        "Heartbeat",
+        "MeterValues",
+        "StartTransaction",
+        "StatusNotification",
+        "StopTransaction",
+    }
+    ours = {name for name, row in ACTIONS.items() if row.request and row.sent_by != "charge_point"}
+    assert ours == {
+        "ChangeAvailability",
+        "ChangeConfiguration",
+        "ClearCache",
+        "DataTransfer",
+        "GetConfiguration",
+        "RemoteStartTransaction",
+        "RemoteStopTransaction",
+        "Reset",
+        "UnlockConnector",
+    }

@@ -21,7 +21,7 @@ import msgspec
 from solarocpp.metering.datums import may_stand_for
 from solarocpp.ocpp.datatypes import AuthorizationStatus
 from solarocpp.store.effects import Effect, SessionEnded, SessionRefused, SessionStarted
-from solarocpp.store.sessions import SessionRecord, TransactionsSnapshot, session_id_for
+from solarocpp.store.sessions import REFUSED, SessionRecord, TransactionsSnapshot, session_id_for
 
 # A charger repeats its last messages, not those of last week; 16 is more than any offline queue
 # reported that was flushed twice, and 5 kB a charger.
@@ -35,7 +35,7 @@ _REFUSALS: Final[Mapping[str | None, AuthorizationStatus | None]] = {
     "Expired": "Expired",
     "Invalid": "Invalid",
     "ConcurrentTx": "ConcurrentTx",
-    "Refused": None,  # a row that does not say which
+    REFUSED: None,  # what the table keeps: that it was refused, not with which status
 }
 
 

@@ -151,6 +151,13 @@ def test_limit_is_the_accounts() -> None:
     assert site.start(charger=8)[0].id_tag_info.status == "Accepted"
 
 
+def test_session_of_a_removed_charger_does_not_count() -> None:
+    site = Site(max_active=1)
+    site.start()
+    site.registry._drop_charger(site.registry.charger(7))
+    assert site.start(charger=8)[0].id_tag_info.status == "Accepted"
+
+
 def test_lost_stop_does_not_lock_the_driver_out_q70() -> None:
     site = Site(open_sessions=[session_record()], max_active=1)
     assert site.start(timestamp=after(3600), meter=5000)[0].id_tag_info.status == "Accepted"

@@ -19,6 +19,7 @@ from solarocpp.metering.measurands import (
     location_for,
     scaling_for,
 )
+from solarocpp.store import schema
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,14 @@ def test_measurand_has_solarnetworks_property(measurand: str, property_name: str
     assert scaling_for(measurand, None, None) == Scaling(property_name)
     row = next(row for row in MEASURANDS if row.name == measurand)
     assert (row.kind, row.unit) == (kind, unit)
+
+
+def test_store_has_a_column_for_each_measurand() -> None:
+    """The store's table of columns is written for analysts; it must name what is measured here."""
+    assert {(row.name, row.measurand) for row in schema.PROPERTIES} == {
+        (row.property_name, row.name) for row in MEASURANDS
+    }
+    assert set(schema.PHASES) == set(PHASES.values())
 
 
 def test_there_are_22_measurands_each_with_its_own_property() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solarocpp.metering.datums import Moment, Readings, plausible_time, read_meter_values, read_number
+from solarocpp.metering.datums import Moment, Readings, may_stand_for, plausible_time, read_meter_values, read_number
 from solarocpp.metering.measurands import CONTEXTS, MEASURANDS, PHASES, UNITS, Scaling
 from solarocpp.metering.source_ids import DEFAULT_TEMPLATE, source_id
 from solarocpp.ocpp.datatypes import MeterValue, SampledValue
@@ -138,6 +138,20 @@ def test_unknown_location_is_outlet_and_noted() -> None:
     readings = read(sample("1", location="Roof"))
     assert readings.moments[0].location == "Outlet"
     assert readings.odd == ["location 'Roof'"]
+
+
+def test_names_in_another_case_are_read_q38() -> None:
+    readings = read(sample("1", location="inlet", context="trigger"), sample("2", location="Inlet"))
+    moment = only(readings)
+    assert (moment.location, moment.properties, moment.contexts) == ("Inlet", {"wattHours": 1.0}, {"wattHours": 8})
+
+
+def test_oddity_is_noted_once() -> None:
+    assert read(sample("1", context="Bogus"), sample("2", context="Bogus")).odd == ["context 'Bogus'"]
+
+
+def test_signed_sample_without_value_is_none() -> None:
+    assert read(sample("", format="SignedData"), sample(None, format="SignedData")).signed == []
 
 
 def test_contexts_are_left_out_when_all_are_periodic() -> None:
@@ -297,6 +311,28 @@ def test_implausible_time_gives_way_to_ours_q51(timestamp: datetime | None, plau
     readings = read(sample("1"), timestamp=timestamp)
     assert readings.moments[0].created == (timestamp if plausible else RECEIVED)
     assert readings.replaced_times == ([] if plausible else [timestamp])
+
+
+@pytest.mark.parametrize(
+    ("kept", "timestamp", "received", "may"),
+    [
+        (T, T, RECEIVED, True),
+        (T, T + timedelta(seconds=1), T + timedelta(seconds=9), False),
+        (T, None, RECEIVED, True),
+        (T, datetime(1970, 1, 1, tzinfo=UTC), RECEIVED, True),
+        (T, T + timedelta(hours=25), T, True),
+        # Implausible when it was kept, plausible by the time it comes again.
+        (T, T + timedelta(hours=25), T + timedelta(hours=2), True),
+        (T, T + timedelta(hours=25), T + timedelta(hours=26), False),
+    ],
+)
+def test_kept_time_may_stand_for_one_that_could_not_be(
+    kept: datetime,
+    timestamp: datetime | None,
+    received: datetime,
+    may: bool,  # noqa: FBT001
+) -> None:
+    assert may_stand_for(kept, timestamp, received) is may
 
 
 def test_moment_becomes_a_datum_of_its_stream() -> None:

@@ -70,8 +70,9 @@ def encode_payload(message: OcppMessage) -> bytes:
     Raises:
         LocalProtocolError: the message is not what OCPP 1.6 allows; the text names the field.
     """
-    codec = _codec(type(message))
-    if codec.time_fields:
+    if not message.__struct_fields__:
+        return b"{}"  # the answer to most of what charge points send
+    if _codec(type(message)).time_fields:
         payload = _encode(_with_texts_for_times(msgspec.to_builtins(message, builtin_types=(datetime,))))
     else:
         payload = _encode(message)
@@ -169,12 +170,10 @@ def _times_are_plain(message: object, fields: TimeFields) -> bool:
         if inner is None:
             if value.tzinfo is not UTC or not EARLIEST <= value < LATEST:
                 return False
-        elif isinstance(value, tuple):
-            for item in value:
+        else:
+            for item in value if isinstance(value, tuple) else (value,):
                 if not _times_are_plain(item, inner):
                     return False
-        elif not _times_are_plain(value, inner):
-            return False
     return True
 
 

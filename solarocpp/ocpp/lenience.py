@@ -97,11 +97,12 @@ _FLAW = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+# What each flaw is called, and what is written for it.
 _FLAWS = {
-    "open": ("stray_comma", rb"\g<open>"),
-    "comma": ("stray_comma", b""),
-    "colon": ("value_left_out", b":null"),
-    "number": ("bare_not_a_number", rb'"\g<number>"'),
+    "open": ("stray_comma", b"%b"),
+    "comma": ("stray_comma", b"%.0b"),  # nothing of it
+    "colon": ("value_left_out", b"%bnull"),
+    "number": ("bare_not_a_number", b'"%b"'),
 }
 
 
@@ -109,11 +110,13 @@ def repair_json(text: bytes, repairs: Repairs) -> bytes:
     """Gives JSON text without the known flaws of chargers, and notes those it met (Q28, Q29)."""
 
     def mend(match: re.Match[bytes]) -> bytes:
-        if match.lastgroup is None:
+        kind = match.lastgroup
+        if kind is None:  # a string
             return match[0]
-        name, replacement = _FLAWS[match.lastgroup]
-        repairs.setdefault(name, f"at byte {match.start()}")
-        return match.expand(replacement)
+        name, around = _FLAWS[kind]
+        if name not in repairs:
+            repairs[name] = f"at byte {match.start()}"
+        return around % match[kind]
 
     return _FLAW.sub(mend, text)
 

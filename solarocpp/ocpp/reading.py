@@ -288,10 +288,9 @@ def _struct(rules: _Rules) -> Reader:
                 _read_nothing(field, field.wire_name in value, here, values, repairs)
         for finish in finishers:
             finish(value, values)
-        if len(value) > len(fields) or not value.keys() <= known:
-            unknown = next((name for name in value if name not in known), None)
-            if unknown is not None:
-                _note(repairs, "unknown_field", (place, unknown[:_SHOWN]))
+        if not value.keys() <= known:
+            unknown = next(name for name in value if name not in known)
+            _note(repairs, "unknown_field", (place, unknown[:_SHOWN]))
         return kind(**values)
 
     return _never_failing(read) if kind is MeterValue else read

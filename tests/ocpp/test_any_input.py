@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import msgspec
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,9 @@ from solarocpp.ocpp.decoding import Decoded, decode_confirmation, decode_request
 from solarocpp.ocpp.lenience import LENIENCES
 from solarocpp.ocpp.messages import ACTIONS, OcppMessage
 from solarocpp.ocpp.rpc import AnswerReceived, CallReceived, FrameIgnored, FrameRefused, LateAnswer, RpcPeer
+
+# Slow: only many examples find the odd exception.
+pytestmark = pytest.mark.slow
 
 METER_VALUES = (
     '[2,"1","MeterValues",{"connectorId":1,"transactionId":7,"meterValue":[{"timestamp":"2026-03-01T12:00:00Z",'

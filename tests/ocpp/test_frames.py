@@ -139,8 +139,8 @@ def test_a_call_beyond_understanding_is_a_formation_violation(text: str | bytes,
     assert (refused.value.code, refused.value.unique_id) == ("FormationViolation", unique_id)
 
 
-def test_a_megabyte_of_noise_is_judged_in_linear_time() -> None:
+def test_noise_is_judged_in_linear_time() -> None:
     """The search for flaws must not start over at every quote: this takes milliseconds, or hours."""
     for noise in ('"\\"', "[ ", ", ", ":", '"', "[,", "-NaN"):
         with pytest.raises(ProtocolViolation):
-            parse_frame('[2,"1","X",{' + noise * (400_000 // len(noise)))
+            parse_frame('[2,"1","X",{' + noise * (50_000 // len(noise)))

@@ -19,6 +19,7 @@ from solarocpp.ocpp.datatypes import (
 from solarocpp.ocpp.decoding import Decoded, decode_confirmation, decode_request, encode_payload
 from solarocpp.ocpp.messages import (
     ACTIONS,
+    AuthorizeConfirmation,
     AuthorizeRequest,
     DataTransferRequest,
     GetConfigurationRequest,
@@ -46,6 +47,31 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 def test_times_are_written_in_utc_with_milliseconds(time: datetime) -> None:
     """The one form every firmware reads (Q18)."""
     assert encode_payload(HeartbeatConfirmation(time)) == b'{"currentTime":"2026-03-01T12:00:00.000Z"}'
+
+
+@pytest.mark.parametrize("time", ["2026-03-01T14:00:00+02:00", "2026-03-01T12:00:00Z"])
+def test_times_in_any_zone_are_read_as_utc(time: str) -> None:
+    """Wherever they stand; a zone is nothing to forgive."""
+    start = decode_confirmation(
+        "StartTransaction", b'{"transactionId":7,"idTagInfo":{"status":"Accepted","expiryDate":"%b"}}' % time.encode()
+    )
+    assert start == Decoded(StartTransactionConfirmation(7, IdTagInfo("Accepted", None, NOON)), ())
+    assert start.message.id_tag_info.expiry_date.tzinfo is UTC
+    readings = decode_request(
+        "MeterValues",
+        b'{"connectorId":1,"meterValue":[{"timestamp":"%b","sampledValue":[{"value":"1"}]}]}' % time.encode(),
+        sent_by="charge_point",
+    )
+    assert readings == Decoded(MeterValuesRequest(1, (MeterValue(NOON, (SampledValue("1"),)),)), ())
+    assert readings.message.meter_value[0].timestamp.tzinfo is UTC
+
+
+def test_an_expiry_may_be_any_time() -> None:
+    """Only what a charge point measured must be of our time (Q51)."""
+    for year, time in ((1970, datetime(1970, 1, 1, tzinfo=UTC)), (9999, datetime(9999, 1, 1, tzinfo=UTC))):
+        payload = b'{"idTagInfo":{"status":"Expired","expiryDate":"%d-01-01T00:00:00Z"}}' % year
+        decoded = decode_confirmation("Authorize", payload)
+        assert decoded == Decoded(AuthorizeConfirmation(IdTagInfo("Expired", None, time)), ())
 
 
 def test_a_message_is_written_in_the_words_of_the_specification() -> None:

@@ -39,7 +39,7 @@ def as_meant(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("message", MESSAGES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_what_the_schema_allows_is_read_without_repair_and_written_back(message: str, data: st.DataObject) -> None:
     payload = data.draw(payloads_of(message))

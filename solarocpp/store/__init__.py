@@ -199,11 +199,13 @@ class Store:
     def project_tail(self, replayed: Sequence[tuple[int, Sequence[Effect]]]) -> None:
         """Writes the effects of the whole tail, row by row as `tail` gave it; before `run`.
 
+        Number 0 stands for effects that come from no exchange.
+
         Raises:
             ValueError: a row of the tail is missing.
             StoreFull: the disk refused; nothing was written.
         """
-        if [seq for seq, _ in replayed] != list(range(self._watermark + 1, self._tail_last + 1)):
+        if [seq for seq, _ in replayed if seq] != list(range(self._watermark + 1, self._tail_last + 1)):
             raise ValueError("project_tail wants the effects of every row of the tail, in order")
         self._projector.project_now([effect for _, effects in replayed for effect in effects], self._tail_last)
         self._watermark = self._tail_last

@@ -19,6 +19,7 @@ import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import structlog
@@ -68,7 +69,7 @@ async def serve(
         ConfigError: an address or a certificate cannot be used.
     """
     log.info("starting", data=str(config.data_dir))
-    stop = stop or trio.Event()
+    stop = trio.Event() if stop is None else stop
     store = open_store(config.data_dir, now=clock())
     try:
         registry = Registry.load(store)
@@ -153,7 +154,9 @@ def replay_tail(store: Store, central: CentralSystem) -> None:
 def replayed_effects(row: LedgerRow, central: CentralSystem) -> tuple[Effect, ...]:
     """Derives again what one recorded exchange changes; the recorded answer stands."""
     exchange = row.exchange
-    sent_by = "charge_point" if exchange.direction == "in" else "central_system"
+    sent_by: Literal["charge_point", "central_system"] = (
+        "charge_point" if exchange.direction == "in" else "central_system"
+    )
     (call, _), (answer, _) = parse_frame(exchange.request), parse_frame(exchange.answer)
     if not isinstance(call, Call) or not isinstance(answer, CallResult):
         return ()

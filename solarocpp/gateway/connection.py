@@ -23,7 +23,7 @@ import trio_websocket
 from solarocpp.central_system import CONNECTOR_COUNT_KEY
 from solarocpp.errors import CallFailed, NotConnected, ProtocolViolation
 from solarocpp.gateway.calls import OutgoingCalls, action_of
-from solarocpp.gateway.framing import PING_FRAME, FrameTap, text_frame
+from solarocpp.gateway.framing import PING_FRAME, FrameTap, close_frame, text_frame
 from solarocpp.gateway.handshake import Admitted, canonical_head
 from solarocpp.gateway.roster import LinkInfo
 from solarocpp.gateway.services import Services
@@ -46,6 +46,8 @@ from solarocpp.store.ledger import Exchange
 
 MAX_UNANSWERED = 64
 """A charger keeps one CALL open by the specification, the worst flush a few dozen; 64 KiB at 1 KiB each."""
+BROKEN_FRAME_CODES = (1002, 1007)
+"""Close codes of RFC 6455 §7.4.1 for broken frames and for text that is no UTF-8."""
 CLOSE_DEADLINE_S = 2.0
 """How long a peer may take for the closing handshake before its socket is simply closed."""
 SILENCE_OF_THE_DEAF_S = 3.0
@@ -68,7 +70,12 @@ class Link:
         self._peer = RpcPeer(id_prefix=secrets.token_hex(4) + "-")
         self._tap = FrameTap(lean=services.config.receive_path == "lean")
         self._stream = LinkStream(
-            transport, canonical_head(admitted.claim), tap=self._tap, on_text=self._hear, may_read=self._reading_gate
+            transport,
+            canonical_head(admitted.claim),
+            tap=self._tap,
+            on_text=self._hear,
+            may_read=self._reading_gate,
+            farewell=self._farewell,
         )
         self._ws: trio_websocket.WebSocketConnection | None = None
         self._nursery: trio.Nursery | None = None
@@ -116,6 +123,8 @@ class Link:
         """Takes the messages that trio-websocket put together: fragments, or all on the stock path."""
         try:
             while True:
+                while (gate := self._reading_gate()) is not None:
+                    await gate.wait()
                 message = await ws.get_message()
                 if isinstance(message, str):
                     self._hear(message)
@@ -199,6 +208,13 @@ class Link:
 
     def _wake_timer(self) -> None:
         self._timer_wake.set()
+
+    def _farewell(self) -> bytes:
+        """The close frame for a link that ends because a frame broke the rules; else nothing."""
+        closed = self._ws.closed if self._ws is not None else None
+        if closed is None or closed.code not in BROKEN_FRAME_CODES:
+            return b""
+        return close_frame(closed.code, closed.reason or "")
 
     def _cancel(self) -> None:
         if self._nursery is not None:

@@ -111,5 +111,12 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81\x7f" + size.to_bytes(8) + payload
 
 
+def close_frame(code: int, reason: str) -> bytes:
+    """Writes a server's close frame; control frames hold 125 bytes (RFC 6455 §5.5)."""
+    payload = code.to_bytes(2) + reason.encode()[:123].decode("utf-8", "ignore").encode()
+    return CLOSE_OPCODE + len(payload).to_bytes(1) + payload
+
+
+CLOSE_OPCODE = b"\x88"
 PING_FRAME = b"\x89\x00"
 """A ping without payload: all the answer has to say is that somebody is there."""

@@ -152,8 +152,12 @@ class Gateway:
 
     async def _refuse(self, stream: trio.abc.Stream, refused: Refused, peer: str) -> None:
         self.refusals[refused.status] += 1
-        data = {"peer": peer, "status": refused.status, "reason": refused.reason, "hint": refused.hint}
-        self._record("handshake_refused", refused.identifier, refused.reason, data)
+        self._record(
+            "handshake_refused",
+            refused.identifier,
+            refused.reason,
+            {"peer": peer, "status": refused.status, "reason": refused.reason, "hint": refused.hint},
+        )
         with trio.move_on_after(self._services.config.send_deadline_s):
             await stream.send_all(refusal_response(refused))
             if isinstance(stream, trio.SocketStream):

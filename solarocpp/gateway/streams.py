@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import trio
 
-from solarocpp.gateway.framing import FrameTap
+from solarocpp.gateway.framing import CLOSE_OPCODE, FrameTap
 
 MAX_BACKLOG_BYTES = 1 << 20
 """Answers are small and at most 64 wait; past a full message of the largest size the peer is not reading."""
@@ -32,9 +32,10 @@ class LinkStream(trio.abc.Stream):
         tap: splits what arrives.
         on_text: gets each plain message; called in the reader's task, must not block.
         may_read: awaited before reading on, so that a link with too much unanswered waits (TCP pushes back).
+        farewell: gives the close frame to end with where the library sent none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 what a link is to its stream, said once
         self,
         transport: trio.abc.Stream,
         head: bytes,
@@ -42,12 +43,15 @@ class LinkStream(trio.abc.Stream):
         tap: FrameTap,
         on_text: Callable[[str], None],
         may_read: Callable[[], trio.Event | None],
+        farewell: Callable[[], bytes],
     ) -> None:
         self._transport = transport
         self._head = head
         self._tap = tap
         self._on_text = on_text
         self._may_read = may_read
+        self._farewell = farewell
+        self._close_sent = False
         # Direct system calls only on a plain socket; TLS goes through its own stream.
         self._fd = transport.socket.fileno() if isinstance(transport, trio.SocketStream) else None
         self._backlog = bytearray()
@@ -104,7 +108,7 @@ class LinkStream(trio.abc.Stream):
 
         A broken or overfull link is marked `broken`; whoever runs the link cuts it.
         """
-        if self.broken:
+        if self.broken or not data:
             return
         if self._fd is not None and not self._backlog:
             try:
@@ -127,6 +131,7 @@ class LinkStream(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Sends `data` behind everything sent before and returns when it is out."""
+        self._close_sent = self._close_sent or bytes(data[:1]) == CLOSE_OPCODE
         self.send_nowait(bytes(data))
         await self._drained.wait()
         if self.broken:
@@ -171,7 +176,14 @@ class LinkStream(trio.abc.Stream):
         await self._drained.wait()
 
     async def aclose(self) -> None:
-        """Closes the transport; what waits in the backlog is dropped."""
+        """Closes the transport; what waits in the backlog is dropped.
+
+        For a broken frame trio-websocket closes the stream without a word. The charge point, and who
+        debugs it, should know why (Q19).
+        """
+        if not self._close_sent:
+            self._close_sent = True
+            self.send_nowait(self._farewell())
         self._break(self.broken or "closed")
         self._fd = None
         await self._transport.aclose()

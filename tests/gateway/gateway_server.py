@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import trio
@@ -27,13 +29,19 @@ class Server:
     def store(self) -> Store:
         return self.services.store
 
-    def connect(self, identifier: str = "CP001") -> Any:
+    @asynccontextmanager
+    async def connect(self, identifier: str = "CP001") -> AsyncIterator[trio_websocket.WebSocketConnection]:
         """Opens a WebSocket as a charge point does."""
-        return trio_websocket.open_websocket_url(
+        async with trio_websocket.open_websocket_url(
             f"ws://{self.address}/ocpp/j/v16/{identifier}",
             subprotocols=["ocpp1.6"],
             extra_headers=[(b"Authorization", BASIC.encode())],
-        )
+        ) as ws:
+            try:
+                yield ws
+            finally:
+                await ws.aclose()
+                await ws._stream.aclose()  # the library leaves it open where the other end closed first
 
     async def raw(self, identifier: str = "CP001", *, head: str | None = None) -> trio.SocketStream:
         """Opens a TCP stream and sends a request head; the test does the rest by hand."""

@@ -84,8 +84,10 @@ def test_unmask_is_the_rfcs_xor(payload: bytes, mask: bytes) -> None:
 EVENTS = st.one_of(
     st.text(max_size=200).map(lambda text: [TextMessage(data=text)]),
     st.lists(st.text(min_size=1, max_size=40), min_size=2, max_size=4).map(
-        lambda parts: [TextMessage(data=part, message_finished=part is parts[-1]) for part in parts[:-1]]
-        + [TextMessage(data=parts[-1], message_finished=True)]
+        lambda parts: (
+            [TextMessage(data=part, message_finished=part is parts[-1]) for part in parts[:-1]]
+            + [TextMessage(data=parts[-1], message_finished=True)]
+        )
     ),
     st.binary(max_size=20).map(lambda data: [BytesMessage(data=data)]),
     st.binary(max_size=20).map(lambda data: [Ping(payload=data)]),

@@ -2,6 +2,9 @@
 
     SolarOcppError
     ├── ConfigError                    the operator: a file, key or flag has a value we cannot use; exit 2
+    ├── WrongUsage                     the operator: a command cannot be used like this; exit 2
+    ├── Unreachable                    the command line finds no server, and no store
+    ├── RequestRefused                 the API answered the command line with an error; carries it
     ├── RegistryError                  the operator: an entity is missing, exists already, or breaks a rule
     ├── ProtocolViolation              the charge point broke OCPP-J; carries the CALLERROR to answer with
     ├── LocalProtocolError             we were about to break OCPP-J; a defect of ours
@@ -57,6 +60,22 @@ class ConfigError(SolarOcppError):
         self.key, self.value, self.allowed, self.source = key, value, allowed, source
         where = f" in {source}" if source else ""
         super().__init__(f"{key}{where} is {value!r}; allowed: {allowed}.")
+
+
+class WrongUsage(SolarOcppError):
+    """A command cannot be used like this; the text says how instead."""
+
+
+class Unreachable(SolarOcppError):
+    """There is no server, or no store, where the command was told to look."""
+
+
+class RequestRefused(SolarOcppError):
+    """The API refused a request of ours; text, kind and status are the server's."""
+
+    def __init__(self, text: str, kind: str, status: int) -> None:
+        self.kind, self.status = kind, status
+        super().__init__(text)
 
 
 class RegistryError(SolarOcppError):

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 from cyclopts import App, CycloptsError
 
 from solarocpp import __version__
-from solarocpp.cli.options import OptionSources, take_config_option
-from solarocpp.errors import ConfigError, SolarOcppError
+from solarocpp.cli.options import SERVING_COMMANDS, OptionSources, option_keys, take_config_option
+from solarocpp.errors import ConfigError, SolarOcppError, WrongUsage
 
 
 class Command(NamedTuple):
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given, file = take_config_option(given)
         cli = make_cli()
-        cli.config = (OptionSources(os.environ, file),)
+        cli.config = (OptionSources(os.environ, file, lambda: _serving_keys(cli)),)
         result = cli(given, backend="trio", exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except BrokenPipeError:
@@ -93,6 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CycloptsError, SolarOcppError, KeyboardInterrupt, BaseExceptionGroup) as exc:
         return _explain(exc, given)
     return result if isinstance(result, int) else 0
+
+
+def _serving_keys(cli: App) -> set[str]:
+    return {key for name in SERVING_COMMANDS for key in option_keys(cli[name])}
 
 
 def _explain(error: BaseException, given: Sequence[str]) -> int:
@@ -108,7 +112,7 @@ def _explain(error: BaseException, given: Sequence[str]) -> int:
             return _explain(foreseen.exceptions[0], given)
         case CycloptsError():
             code, text = 2, f"{error} See: solarocpp {_command_of(given)}--help"
-        case ConfigError():
+        case ConfigError() | WrongUsage():
             code, text = 2, str(error)
         case _:
             code, text = 1, str(error)

@@ -23,7 +23,7 @@ import msgspec
 import trio
 
 from solarocpp.cli.options import TOKEN_VARIABLE, Where
-from solarocpp.errors import SolarOcppError, StoreLocked
+from solarocpp.errors import RequestRefused, StoreLocked, Unreachable
 
 if TYPE_CHECKING:
     from solarocpp.store import Store
@@ -36,23 +36,11 @@ _LOOK_AGAIN_S: Final = 0.05
 _ANSWER_TIMEOUT_S: Final = 60.0
 
 
-class Unreachable(SolarOcppError):
-    """There is no server, or no store, where the command was told to look."""
-
-
-class Refused(SolarOcppError):
-    """The API refused a request; the text is the server's."""
-
-    def __init__(self, text: str, kind: str, status: int) -> None:
-        self.kind, self.status = kind, status
-        super().__init__(text)
-
-
 class Api:
     """The routes of the API as calls that give decoded JSON.
 
     Raises:
-        Refused: the server says no, and why.
+        RequestRefused: the server says no, and why.
         Unreachable: the server does not answer.
     """
 
@@ -90,7 +78,7 @@ class Api:
             raise Unreachable(f"{answer.url} is no solarocpp API: it answered {answer.status_code}.") from None
         if answer.is_success:
             return content
-        raise Refused(str(content.get("error")), str(content.get("kind")), answer.status_code)
+        raise RequestRefused(str(content.get("error")), str(content.get("kind")), answer.status_code)
 
 
 @asynccontextmanager

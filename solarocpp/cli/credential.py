@@ -51,7 +51,9 @@ async def list_credentials(*, format: Format = "table", where: Where = HERE) -> 
     """Lists the user names; passwords cannot be shown."""
     async with reach_api(where) as api:
         credentials = await api.get("credentials")
-    print_objects(credentials, format, columns=("username", "kind", "allowed", "created"))
+    if format == "table":
+        credentials = [{**row, "allowed": row["allowed"] or "every charger"} for row in credentials]
+    print_objects(credentials, format, columns=("username", "kind", "allowed"))
     if not credentials and format == "table":
         remark("No credential yet. Make one with: solarocpp credential add depot")
 

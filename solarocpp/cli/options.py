@@ -7,8 +7,9 @@ line, so that no forgotten variable changes chargers behind somebody's back.
 
 from __future__ import annotations
 
+import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -16,7 +17,7 @@ from typing import Annotated, Final, Literal
 from cyclopts import App, Parameter, Token
 from cyclopts.argument import Argument, ArgumentCollection
 
-from solarocpp.errors import ConfigError
+from solarocpp.errors import ConfigError, WrongUsage
 
 CONFIG_FILE: Final = "solarocpp.toml"
 ENVIRONMENT_PREFIX: Final = "SOLAROCPP_"
@@ -53,9 +54,12 @@ TOKEN_VARIABLE: Final = ENVIRONMENT_PREFIX + "TOKEN"
 class OptionSources:
     """Fills options that were not given from the environment and the configuration file (a cyclopts config)."""
 
-    def __init__(self, environment: Mapping[str, str], file: Path | None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], file: Path | None, all_keys: Callable[[], Iterable[str]]
+    ) -> None:
         self._environment = environment
         self._file = file
+        self._all_keys = all_keys
 
     def __call__(self, _app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
         """Adds a token to each option that has none.
@@ -73,6 +77,17 @@ class OptionSources:
                 argument.append(Token(keyword=variable, value=self._environment[variable], source="environment"))
             elif key in written:
                 argument.append(Token(keyword=key, value=_text(written[key]), source=str(self._file or CONFIG_FILE)))
+        unknown = written.keys() - EVERYWHERE - {key for argument in arguments if (key := _key(argument))}
+        if unknown:
+            self._refuse_unknown(unknown)
+
+    def _refuse_unknown(self, keys: Iterable[str]) -> None:
+        """A key may be another command's; one that is nobody's is a spelling mistake that would act nowhere."""
+        known = {*EVERYWHERE, *self._all_keys()}
+        for key in sorted(set(keys) - known):
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}."
+            raise WrongUsage(f"{self._file or CONFIG_FILE} has {key!r}, which is no option. {hint}")
 
     def _read_file(self) -> Mapping[str, object]:
         path = self._file or Path(CONFIG_FILE)
@@ -91,6 +106,11 @@ class OptionSources:
             if isinstance(content, dict | list):
                 raise ConfigError(key, content, 'one value, like `web = "127.0.0.1:8080"`', source=str(path))
         return written
+
+
+def option_keys(command: App) -> set[str]:
+    """Names the options of a command as keys of the file."""
+    return {key for argument in command.assemble_argument_collection() if (key := _key(argument))}
 
 
 def _key(argument: Argument) -> str | None:

@@ -88,7 +88,9 @@ async def datums(  # noqa: PLR0913 one argument an option
 
 
 async def sql(
-    query: Annotated[str, Parameter(name="QUERY", help="The statement; - reads it from standard input.")],
+    query: Annotated[
+        str, Parameter(name="QUERY", allow_leading_hyphen=True, help="The statement; - reads it from standard input.")
+    ],
     /,
     *,
     limit: Limit = DEFAULT_LIMIT,

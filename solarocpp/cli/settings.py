@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from solarocpp.cli.client import reach_api
 from solarocpp.cli.options import HERE, Format, Where
 from solarocpp.cli.output import print_objects, print_warnings
-from solarocpp.errors import ConfigError
+from solarocpp.errors import WrongUsage
 
 app = App("settings", help_format="plaintext", help_epilogue="Example: solarocpp settings show")
 
@@ -51,7 +51,7 @@ async def set_settings(
     if publish is not None:
         change["publish"] = publish
     if not change:
-        raise ConfigError("settings set", "nothing", "--source-id-template, --publish, --no-publish or --reset")
+        raise WrongUsage("Nothing to set. Add --source-id-template, --publish, --no-publish or --reset.")
     async with reach_api(where, create=charger is None) as api:
         route = ("settings",) if charger is None else ("chargers", charger)
         receipt = await api.patch(*route, body=change)

@@ -13,7 +13,7 @@ hear of a change asks with `watch`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
 import msgspec
@@ -47,6 +47,7 @@ from solarocpp.registry.passwords import PasswordVerifier, generate_password, ha
 from solarocpp.store import Store
 from solarocpp.store import registry as tables
 from solarocpp.store.registry import Connection
+from solarocpp.store.secrets import SecretsDatabase
 
 __all__ = [
     "DEFAULT_ACCOUNT",
@@ -75,6 +76,8 @@ DEFAULT_ACCOUNT = 1
 
 
 E = TypeVar("E", bound=msgspec.Struct)
+R = TypeVar("R")
+_Database = Store | SecretsDatabase
 
 
 class ChargerChanged(msgspec.Struct, frozen=True):
@@ -176,7 +179,7 @@ class Registry(RegistryMemory):
                 tables.replace_entity(con, tables.CHARGER, row)
                 tables.replace_entity(con, tables.CHARGER_SETTINGS, own)
 
-            await self._store.write(write)
+            await _durably(self._store, write)
             self._put_node(node)
             # A BootNotification may have described it meanwhile: only what the order names goes over that.
             charger = msgspec.structs.replace(_changed(self.charger(charger.charger_id), change), settings=settings)
@@ -193,7 +196,7 @@ class Registry(RegistryMemory):
                 tables.delete_entity(con, tables.CHARGER_SETTINGS, charger_id=charger.charger_id)
                 tables.delete_entity(con, tables.CHARGER, charger_id=charger.charger_id)
 
-            await self._store.write(write)
+            await _durably(self._store, write)
             self._drop_charger(charger)
         self._announce(ChargerChanged(charger.charger_id))
         return charger
@@ -204,7 +207,7 @@ class Registry(RegistryMemory):
         async with self._turn:
             settings = _changed(self.settings(account_id), change)
             row = _AccountSettings(account_id=account_id, **msgspec.structs.asdict(settings))
-            await self._store.write(lambda con: tables.replace_entity(con, tables.ACCOUNT_SETTINGS, row))
+            await _durably(self._store, lambda con: tables.replace_entity(con, tables.ACCOUNT_SETTINGS, row))
             self._put_settings(account_id, settings)
         for charger in self.chargers(account_id):
             self._announce(ChargerChanged(charger.charger_id))
@@ -223,7 +226,7 @@ class Registry(RegistryMemory):
             if taken is not None:
                 raise _taken("credential", taken.username, f"solarocpp credential rotate {taken.username}")
             credential = Credential(0, account_id, order.username, tuple(order.allowed), kind, stored, now)
-            credential = await self._store.secrets.write(_inserting(tables.CREDENTIAL, credential))
+            credential = await _durably(self._store.secrets, _inserting(tables.CREDENTIAL, credential))
             self._put_credential(credential)
         self._announce(CredentialChanged(credential.credential_id))
         return credential, generated
@@ -240,7 +243,7 @@ class Registry(RegistryMemory):
             if hashed is not None:
                 credential = msgspec.structs.replace(credential, kind=hashed[0], hash=hashed[1])
             row = credential
-            await self._store.secrets.write(lambda con: tables.replace_entity(con, tables.CREDENTIAL, row))
+            await _durably(self._store.secrets, lambda con: tables.replace_entity(con, tables.CREDENTIAL, row))
             self._put_credential(credential)
         self._announce(CredentialChanged(credential.credential_id))
         return credential, hashed[2] if hashed else None
@@ -250,7 +253,9 @@ class Registry(RegistryMemory):
         async with self._turn:
             credential = self.require_credential(account_id, username)
             key = credential.credential_id
-            await self._store.secrets.write(lambda con: tables.delete_entity(con, tables.CREDENTIAL, credential_id=key))
+            await _durably(
+                self._store.secrets, lambda con: tables.delete_entity(con, tables.CREDENTIAL, credential_id=key)
+            )
             self._drop_credential(credential)
         self._announce(CredentialChanged(key))
         return credential
@@ -272,7 +277,7 @@ class Registry(RegistryMemory):
                 token=order.token,
                 created=now,
                 enabled=order.enabled,
-                expires=order.expires,
+                expires=None if order.expires is None else order.expires.astimezone(UTC),
                 parent=order.parent,
                 max_active=order.max_active,
             )
@@ -286,7 +291,9 @@ class Registry(RegistryMemory):
         """Changes what an id tag may do; running sessions go on."""
         async with self._turn:
             authorization = _changed(self.require_authorization(account_id, token), change)
-            await self._store.write(lambda con: tables.replace_entity(con, tables.AUTHORIZATION, authorization))
+            if authorization.expires is not None:
+                authorization = msgspec.structs.replace(authorization, expires=authorization.expires.astimezone(UTC))
+            await _durably(self._store, lambda con: tables.replace_entity(con, tables.AUTHORIZATION, authorization))
             self._put_authorization(authorization)
         return authorization
 
@@ -295,7 +302,9 @@ class Registry(RegistryMemory):
         async with self._turn:
             authorization = self.require_authorization(account_id, token)
             key = authorization.authorization_id
-            await self._store.write(lambda con: tables.delete_entity(con, tables.AUTHORIZATION, authorization_id=key))
+            await _durably(
+                self._store, lambda con: tables.delete_entity(con, tables.AUTHORIZATION, authorization_id=key)
+            )
             self._drop_authorization(authorization)
         return authorization
 
@@ -333,7 +342,7 @@ class Registry(RegistryMemory):
                 tables.insert_entities(con, tables.NODE, [node])
             return insert(con)
 
-        made = await self._store.write(write)
+        made = await _durably(self._store, write)
         self._put_node(node)
         return made
 
@@ -353,6 +362,13 @@ class Registry(RegistryMemory):
     def _announce(self, change: ChargerChanged | CredentialChanged) -> None:
         for listener in self._watchers:
             listener(change)
+
+
+async def _durably(database: _Database, change: Callable[[Connection], R]) -> R:
+    """Writes, even if whoever ordered it is gone by now: store and memory must not part."""
+    with trio.CancelScope(shield=True):
+        written = await database.write(change)
+    return written  # noqa: RET504 within the scope, mypy would expect it to swallow what is raised
 
 
 def _inserting(table: tables.EntityTable, entity: E) -> Callable[[Connection], E]:

@@ -6,12 +6,16 @@ stop is decided by whoever started this.
 
 from __future__ import annotations
 
+import os
+import socket
+
 import trio
 from hypercorn.config import Config, Sockets
 from hypercorn.trio.run import worker_serve
-from hypercorn.utils import repr_socket_addr, wrap_app
+from hypercorn.utils import wrap_app
 from litestar import Litestar
 
+from solarocpp.config import Address, parse_address
 from solarocpp.errors import ConfigError
 from solarocpp.web.access import require_bearer
 
@@ -36,29 +40,31 @@ async def serve(
         ConfigError: the address cannot be bound.
     """
     config = Config()
-    config.bind = [bind]
     config.accesslog = None
     config.errorlog = None
     config.include_server_header = False
     config.graceful_timeout = GRACEFUL_TIMEOUT_S
-    sockets = _bind(config, bind)
-    address = repr_socket_addr(sockets.insecure_sockets[0].family, sockets.insecure_sockets[0].getsockname())
+    listener = _listen(bind, config.backlog)
+    host, port = listener.getsockname()[:2]
     gated = wrap_app(require_bearer(app, token), config.wsgi_max_body_size, "asgi")  # type: ignore[arg-type]  # two spellings of ASGI
-    trigger = (shutdown or trio.Event()).wait
-    await worker_serve(
-        gated, config, sockets=sockets, shutdown_trigger=trigger, task_status=_Reporting(address, task_status)
-    )
+    trigger = (trio.Event() if shutdown is None else shutdown).wait
+    reporting = _Reporting(str(Address(host, port)), task_status)
+    with listener:
+        sockets = Sockets(secure_sockets=[], insecure_sockets=[listener], quic_sockets=[])
+        await worker_serve(gated, config, sockets=sockets, shutdown_trigger=trigger, task_status=reporting)
 
 
-def _bind(config: Config, bind: str) -> Sockets:
+def _listen(bind: str, backlog: int) -> socket.socket:
+    address = parse_address(bind, "web")
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
-        sockets = config.create_sockets()
-        for socket in sockets.insecure_sockets:
-            socket.listen(config.backlog)
+        listener = socket.create_server(address, family=family, backlog=backlog)
     except OSError as exc:
-        allowed = f"an address of this machine and a free port, like 127.0.0.1:0 ({exc.strerror or exc})"
+        reason = os.strerror(exc.errno) if exc.errno and exc.errno > 0 else str(exc.strerror)  # below 0: name look-up
+        allowed = f"an address of this machine and a free port, like 127.0.0.1:0 ({reason})"
         raise ConfigError("web", bind, allowed) from exc
-    return sockets
+    listener.setblocking(False)
+    return listener
 
 
 class _Reporting(trio.TaskStatus[list[str]]):

@@ -1,0 +1,101 @@
+"""`--help`: an example for each command that works as it stands, and no waiting for it."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+from cyclopts import App
+
+from solarocpp.cli import COMMANDS, make_cli
+
+# They run until somebody stops them; their own tests start them.
+ENDLESS = frozenset({"serve", "demo", "simulate"})
+
+
+def verbs(app: App, *path: str) -> Iterator[tuple[str, ...]]:
+    """Every command that does something, as its words."""
+    for name in app:
+        if name.startswith("-"):
+            continue
+        command = app[name]
+        nested = [found for found in command if not found.startswith("-")]
+        if nested:
+            yield from verbs(command, *path, name)
+        else:
+            yield (*path, name)
+
+
+ALL_VERBS = sorted(verbs(make_cli()))
+
+
+def example_of(text: str) -> list[str]:
+    """Reads the line `Example: solarocpp ...`, which a narrow terminal may wrap."""
+    _, found, example = text.partition("Example: solarocpp ")
+    assert found, text
+    return shlex.split(" ".join(example.split()))
+
+
+def test_every_command_of_the_contract_is_there() -> None:
+    assert ALL_VERBS == [
+        ("authorization", "add"),
+        ("authorization", "list"),
+        ("authorization", "remove"),
+        ("authorization", "set"),
+        ("charger", "add"),
+        ("charger", "list"),
+        ("charger", "remove"),
+        ("charger", "set"),
+        ("charger", "show"),
+        ("check",),
+        ("credential", "add"),
+        ("credential", "list"),
+        ("credential", "remove"),
+        ("credential", "rotate"),
+        ("datums",),
+        ("demo",),
+        ("serve",),
+        ("sessions",),
+        ("settings", "set"),
+        ("settings", "show"),
+        ("simulate",),
+        ("sql",),
+    ]
+
+
+@pytest.mark.parametrize("command", ALL_VERBS, ids=" ".join)
+def test_help_shows_an_example_of_that_command(run: Callable[..., object], command: tuple[str, ...]) -> None:
+    code, out, err = run(*command, "--help")  # type: ignore[misc]
+    assert (code, err) == (0, "")
+    assert example_of(out)[: len(command)] == list(command)
+
+
+def test_every_example_works(run: Callable[..., object]) -> None:
+    """In an order in which each finds what it names."""
+    examples = {command: example_of(run(*command, "--help")[1]) for command in ALL_VERBS}  # type: ignore[index]
+    order = ["add", "list", "show", "set", "rotate", "check", "sessions", "datums", "sql", "remove"]
+    for command in sorted(examples, key=lambda words: order.index(words[-1]) if words[-1] in order else 99):
+        if command[0] in ENDLESS:
+            continue
+        yes = ["--yes"] if command[-1] == "remove" else []
+        code, _, err = run(*examples[command], *yes)  # type: ignore[misc]
+        assert code == 0, f"{examples[command]}: {err}"
+
+
+def test_help_of_the_program_lists_the_commands(run: Callable[..., object]) -> None:
+    code, out, _ = run("--help")  # type: ignore[misc]
+    assert code == 0
+    assert all(f" {name} " in out and command.help in out for name, command in COMMANDS.items())
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """It is what a newcomer types first; litestar, duckdb and rich's tables take most of a second."""
+    program = (
+        "import sys; from solarocpp.cli import main; main(['--help']); "
+        "print([name for name in ('litestar', 'duckdb', 'trio_websocket', 'httpx', 'numpy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,31 @@
+"""What the tests of the API hold on to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import httpx
+import msgspec
+
+from solarocpp.registry import Registry
+from solarocpp.store import Store
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+TOKEN = "a token for tests"
+
+
+class FakeLink(msgspec.Struct, frozen=True, rename="camel"):
+    """What the gateway says of a link, as far as the API looks."""
+
+    charger_id: int
+    identifier: str
+
+
+class Served(NamedTuple):
+    """The API as a program meets it, and what is behind it."""
+
+    http: httpx.AsyncClient
+    registry: Registry
+    store: Store
+    links: list[FakeLink]

@@ -1,0 +1,88 @@
+"""Who gets in: everything but /healthz needs the token, unknown routes and the schema included."""
+
+from __future__ import annotations
+
+import itertools
+
+import httpx
+import pytest
+import trio
+from served import NOW, Served
+
+from solarocpp.errors import ConfigError
+from solarocpp.web import make_app, serve
+
+REFUSAL = {
+    "error": "This needs the header `Authorization: Bearer TOKEN`; the token is in admin.token of the data directory.",
+    "kind": "unauthorized",
+}
+
+
+SHOWN = [None, "", "Bearer", "Bearer a token", "a token for tests", "Basic a token for tests", "Bearer é"]
+PATHS = ["/api/chargers", "/api/nothing", "/schema", "/", "/healthz/"]
+
+
+async def test_nothing_is_told_without_the_token(api: Served) -> None:
+    for path, shown in itertools.product(PATHS, SHOWN):
+        headers = {} if shown is None else {"Authorization": shown.encode()}
+        async with httpx.AsyncClient(base_url=api.http.base_url, headers=headers, trust_env=False) as stranger:
+            answer = await stranger.get(path)
+        assert (answer.status_code, answer.json()) == (401, REFUSAL), (path, shown)
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_a_load_balancer_needs_no_token(api: Served) -> None:
+    async with httpx.AsyncClient(base_url=api.http.base_url, trust_env=False) as stranger:
+        answer = await stranger.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_the_schema_lists_the_routes(api: Served) -> None:
+    answer = await api.http.get("/schema/openapi.json")
+    assert answer.status_code == 200
+    assert sorted(answer.json()["paths"]) == [
+        "/api/authorizations",
+        "/api/authorizations/{token}",
+        "/api/charger-settings/{identifier}",
+        "/api/chargers",
+        "/api/chargers/{identifier}",
+        "/api/check",
+        "/api/credentials",
+        "/api/credentials/{username}",
+        "/api/datums",
+        "/api/sessions",
+        "/api/settings",
+        "/api/sql",
+        "/api/status",
+        "/healthz",
+    ]
+
+
+async def test_the_port_is_free_again_after_a_graceful_stop(api: Served) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for _ in range(2):
+            stop = trio.Event()
+            async with trio.open_nursery() as nursery:
+                address = await nursery.start(lambda task_status, stop=stop: _serve(api, stop, task_status))
+                answer = await client.get(f"http://{address}/healthz")
+                assert answer.status_code == 200
+                stop.set()
+
+
+async def _serve(api: Served, stop: trio.Event, task_status: trio.TaskStatus[str]) -> None:
+    app = make_app(api.registry, api.store, clock=lambda: NOW)
+    await serve(app, "127.0.0.1:0", "token", shutdown=stop, task_status=task_status)
+
+
+async def test_an_address_that_is_taken_is_an_error_that_names_it(api: Served) -> None:
+    taken = f"{api.http.base_url.host}:{api.http.base_url.port}"
+    with pytest.raises(ConfigError) as refused:
+        await _serve_at(api, taken)
+    assert str(refused.value) == (
+        f"web is '{taken}'; allowed: an address of this machine and a free port, like 127.0.0.1:0"
+        " (Address already in use)."
+    )
+
+
+async def _serve_at(api: Served, bind: str) -> None:
+    await serve(make_app(api.registry, api.store, clock=lambda: NOW), bind, "token")

@@ -85,7 +85,7 @@ class Link:
             self._peer, services, admitted.charger, send=self._send, wake_timer=self._wake_timer
         )
         self._close_wanted: tuple[int, str] | None = None
-        self._stopped_reading = False
+        self._stopped_reading = True  # until our side of the handshake is out: an answer before it has nowhere to go
         self._end_reason = "the charge point closed it"
         self._discovering = False
         self.unanswered = 0
@@ -105,6 +105,8 @@ class Link:
                 request = await trio_websocket.wrap_server_stream(nursery, self._stream)
                 self._ws = await request.accept(subprotocol=self._claim.subprotocol)
                 self._opened()
+                self._stopped_reading = False
+                self._open_gate()
                 nursery.start_soon(self._keep_time)
                 await self._hear_assembled(self._ws)
                 nursery.cancel_scope.cancel()

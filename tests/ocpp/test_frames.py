@@ -82,7 +82,25 @@ def test_a_result_without_payload_is_an_empty_one() -> None:
     assert frame == CallResult("1", Raw(b"null"))
     frame, repairs = parse_frame('[3,"1"]')
     assert frame == CallResult("1", Raw(b"{}"))
+    assert [(repair.name, repair.detail) for repair in repairs] == [("payload_missing", "missing")]
+    assert parse_frame('[3,1,{"a":1}]')[0] == CallResult(NumericId("1"), Raw(b'{"a":1}'))
+
+
+def test_repairs_say_what_stood_there() -> None:
+    _, repairs = parse_frame(f'[2,"{"i" * 37}","Heartbeat",null,1]')
+    assert [(repair.name, repair.detail) for repair in repairs] == [
+        ("long_id", "37 characters"),
+        ("extra_elements", "5 elements"),
+        ("payload_missing", "null"),
+    ]
+    _, repairs = parse_frame(f'[2,"{"i" * 36}","Heartbeat"]')
     assert [repair.name for repair in repairs] == ["payload_missing"]
+    _, repairs = parse_frame('[2,"1","Heartbeat",{"a":[,1,],"b":,"c":[,NaN]}]')
+    assert [(repair.name, repair.detail) for repair in repairs] == [
+        ("stray_comma", "at byte 24"),
+        ("value_left_out", "at byte 33"),
+        ("bare_not_a_number", "at byte 41"),
+    ]
 
 
 @pytest.mark.parametrize(

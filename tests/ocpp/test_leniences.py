@@ -162,10 +162,16 @@ CASES = {
     "Q79 null": Case(meter_values(transactionId=None), samples(ONE), {"null_as_absent"}),
     "Q79 empty": Case(meter_values(transactionId=""), samples(ONE), {"no_transaction"}),
     "Q80": Case(meter_values(transactionId=9223372036854775807), samples(ONE), {"no_transaction"}),
+    "Q80 largest": Case(
+        meter_values(transactionId="9223372036854775806"),
+        MeterValuesRequest(1, samples(ONE).meter_value, 2**63 - 2),
+        {"text_for_number"},
+    ),
     "Q80 real": Case(meter_values(transactionId=2**31), MeterValuesRequest(1, samples(ONE).meter_value, 2**31), set()),
     "Q82": Case(stop(meterStop=-1), StopTransactionRequest(-1, NOON, 7), set()),
     "Q85": Case(stop(meterStop=2259992.6), StopTransactionRequest(2259993, NOON, 7), {"fraction_for_integer"}),
     "Q96": Case(stop(idTag="t" * 21), StopTransactionRequest(9, NOON, 7, "t" * 21), {"text_too_long"}),
+    "Q96 longest": Case(stop(idTag="t" * 255), StopTransactionRequest(9, NOON, 7, "t" * 255), {"text_too_long"}),
     "W19": Case(
         sample('{"value":"1"},[{"value":1.50}],{"value":"2","unit":5},"x"'),
         samples(ONE, unreadable=('[{"value":1.50}]', '{"value":"2","unit":5}', '"x"')),
@@ -261,6 +267,7 @@ TIMES = {
     "2026-03-01T02:30-09:30": (NOON, "time_loosely_written"),
     " 2026-03-01t12:00:00.000000000z ": (NOON, "time_loosely_written"),
     "2026-03-01T12:00:00,25 UTC": (NOON.replace(microsecond=250_000), "time_loosely_written"),
+    "2026-03-01T12:00:00.1234567891": (NOON.replace(microsecond=123456), "time_without_zone"),
     "2026-03-01T11:59:60Z": (NOON, "time_loosely_written"),
     "2026-02-30T12:00:00": (None, "time_unusable"),
     "2026-03-01T12:00:61Z": (None, "time_unusable"),
@@ -276,6 +283,21 @@ TIMES = {
 def test_times_are_read_as_chargers_write_them(text: str) -> None:
     """Q39: one parser with a verdict for each text."""
     assert read_time(text) == TIMES[text]
+
+
+def test_a_reading_is_of_our_time() -> None:
+    """Q51: the bounds, to the millisecond."""
+    for text, usable in (
+        ("2008-12-31T23:59:59.999Z", False),
+        ("2009-01-01T00:00:00Z", True),
+        ("2009-01-01T01:00:00+01:00", True),
+        ("2099-12-31T23:59:59.999Z", True),
+        ("2100-01-01T00:00:00Z", False),
+        ("2100-01-01T01:00:00+01:00", False),
+    ):
+        message, leniences = read(start(timestamp=text))
+        assert isinstance(message, StartTransactionRequest)
+        assert (message.timestamp is not None, not leniences) == (usable, usable)
 
 
 def test_a_repair_is_noted_once_with_its_first_place() -> None:

@@ -40,7 +40,8 @@ class SimulationRefused(SolarOcppError):
 
 
 async def simulate(  # noqa: PLR0913 -- a command's options
-    url: Annotated[str, Parameter(help="The central system, without identity: ws://HOST:PORT/ocpp/j/v16")],
+    url: Annotated[str, Parameter(name="URL", help="The central system, without identity: ws://HOST:PORT/ocpp/j/v16")],
+    /,
     *,
     chargers: Annotated[int, Parameter(help="How many charge points.")] = 1,
     connectors: Annotated[int, Parameter(help="How many connectors each has.")] = 1,
@@ -50,7 +51,7 @@ async def simulate(  # noqa: PLR0913 -- a command's options
         str | None, Parameter(help=f"Better given as {PASSWORD_VARIABLE}, or typed when asked: others can see it here.")
     ] = None,
     tag: Annotated[
-        list[str] | None, Parameter(help="An id tag that charges; repeatable. Default SIM0001 to SIM0012.")
+        list[str] | None, Parameter(negative="", help="An id tag that charges; repeatable. Default SIM0001 to SIM0012.")
     ] = None,
     speed: Annotated[
         float, Parameter(help="Simulated seconds a second; inf: as fast as the answers come, needs --days.")

@@ -89,7 +89,7 @@ class Session:
             if now >= full_at and self._connector.status == "Charging":
                 await self._show("SuspendedEV")
             if now >= sample_at and interval_s:
-                if now > began:
+                if sample_at > began:
                     self._put_sample()
                 sample_at += timedelta(seconds=interval_s) * (1 + (now - sample_at) // timedelta(seconds=interval_s))
             events = [leaves_at, full_at if now < full_at else leaves_at, sample_at if interval_s else leaves_at]

@@ -113,7 +113,7 @@ class Site:
             async with trio.open_nursery() as nursery:
                 await self._connect(nursery)
                 task_status.started(self)
-                nursery.start_soon(self._note_power)
+                nursery.start_soon(self._note_power, until)
                 if seconds is not None:
                     nursery.start_soon(self._close_after, seconds)
                 await self._receive_all(until)
@@ -181,10 +181,10 @@ class Site:
             task_status.started()
             for visit in visits_from(self.plan.seed, number, begins_s, drivers=len(tags)):
                 arrives, leaves = (self._midnight + timedelta(seconds=s) for s in (visit.arrives_s, visit.leaves_s))
-                if self._closed.is_set() or (until is not None and arrives >= until):
-                    return
-                await self._sleep_until(arrives)
                 if self._closed.is_set():
+                    return
+                await self._sleep_until(arrives if until is None else min(arrives, until))
+                if self._closed.is_set() or (until is not None and arrives >= until):
                     return
                 stays_s = ((leaves if until is None else min(leaves, until)) - self.clock.now()).total_seconds()
                 curve = ChargingCurve(visit.car, visit.soc_start)
@@ -198,9 +198,9 @@ class Site:
             finally:
                 self._waiting.discard(scope)
 
-    async def _note_power(self) -> None:
+    async def _note_power(self, until: datetime | None) -> None:
         with self._busy():
-            while True:
+            while until is None or self.clock.now() < until:
                 await self.clock.sleep(POWER_EVERY_S)
                 self.power.append((self.clock.now(), sum(charge_point.power_w for charge_point in self.charge_points)))
 

@@ -267,7 +267,7 @@ TIMES = {
     "2026-03-01T02:30-09:30": (NOON, "time_loosely_written"),
     " 2026-03-01t12:00:00.000000000z ": (NOON, "time_loosely_written"),
     "2026-03-01T12:00:00,25 UTC": (NOON.replace(microsecond=250_000), "time_loosely_written"),
-    "2026-03-01T12:00:00.1234567891": (NOON.replace(microsecond=123456), "time_without_zone"),
+    "2026-03-01T12:00:00.1234561891 UTC": (NOON.replace(microsecond=123456), "time_loosely_written"),
     "2026-03-01T11:59:60Z": (NOON, "time_loosely_written"),
     "2026-02-30T12:00:00": (None, "time_unusable"),
     "2026-03-01T12:00:61Z": (None, "time_unusable"),

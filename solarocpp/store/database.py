@@ -33,6 +33,9 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
 }
 
+# A thread that DuckDB does not let go: the process ends with the file open, which loses nothing.
+_CLOSE_DEADLINE_S = 10.0
+
 T = TypeVar("T")
 
 _HOLDER = re.compile(r"\(PID (\d+)\)")
@@ -57,6 +60,7 @@ class Database:
         self._borrowed: set[Connection] = set()
         self._inside = 0
         self._broken = False
+        self._closed = False
         self._idle = threading.Condition()
 
     def open(self) -> Connection:
@@ -141,10 +145,13 @@ class Database:
                 raise StoreError(f"{self.path.name}: {exc}") from exc
 
     def close(self) -> None:
-        """Closes the file once nobody is inside `using`."""
+        """Closes the file for good; interrupts whoever is still inside `using`, and waits for them a little."""
         with self._idle:
-            self._idle.wait_for(lambda: not self._inside)
-            self._shut()
+            self._closed = True
+            for cursor in self._borrowed:
+                cursor.interrupt()
+            if self._idle.wait_for(lambda: not self._inside, _CLOSE_DEADLINE_S):
+                self._shut()
 
     @property
     def log_size(self) -> int:
@@ -155,6 +162,8 @@ class Database:
 
     def _enter(self, keep: str) -> Connection:
         with self._idle:
+            if self._closed:
+                raise StoreError(f"{self.path} is closed.")
             if self._broken:
                 for other in self._borrowed:
                     other.interrupt()

@@ -84,7 +84,7 @@ _encode = msgspec.json.Encoder().encode
 _MESSAGE_TYPE = re.compile(rb"-?\d+")
 _NUMBER = re.compile(rb"-?\d[\d.eE+-]*")
 _BROKEN_ANSWER = re.compile(rb"\s*\[\s*[34]\s*[,\]]")
-_ID_OF_BROKEN_CALL = re.compile(rb'\s*\[\s*2\s*,\s*("[^"\\]{0,255}"|-?\d{1,36}(?=\s*,))')
+_ID_OF_BROKEN_CALL = re.compile(rb'\s*\[\s*2\s*,\s*("[^"\\]{0,255}"|-?(?:0|[1-9]\d{0,35})(?=\s*,))')
 
 
 def parse_frame(text: bytes | str) -> tuple[Frame, tuple[Repair, ...]]:

@@ -111,12 +111,13 @@ def check_violation(violation: ProtocolViolation) -> None:
     }
 
 
+@settings(deadline=None)
 @given(st.text() | st.binary())
 def test_any_text_is_read_or_refused(text: str | bytes) -> None:
     check(text)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from([METER_VALUES, STOP, ANSWER]), st.data())
 def test_any_damage_to_a_frame_is_read_or_refused(frame: str, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 3))):
@@ -129,7 +130,7 @@ def test_any_damage_to_a_frame_is_read_or_refused(frame: str, data: st.DataObjec
     check(frame)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(ACTIONS)), VALUES)
 @example("MeterValues", {"connectorId": 1, "meterValue": [[]] * 2, "transactionId": 10**4000})
 def test_any_payload_is_read_or_refused(action: str, payload: object) -> None:
@@ -140,6 +141,7 @@ def test_any_payload_is_read_or_refused(action: str, payload: object) -> None:
     check_confirmation(action, text)
 
 
+@settings(deadline=None)
 @given(st.lists(VALUES, max_size=6), st.sampled_from([2, 3, 4, 5, "2"]))
 def test_any_array_is_read_or_refused(elements: list[object], message_type: object) -> None:
     check(json.dumps([message_type, *elements]))

@@ -141,6 +141,8 @@ def test_what_cannot_be_answered_is_unusable(text: str, reason: str) -> None:
         ('[2,"abc","Heartbeat",{"a":"', "abc"),
         (' [ 2 , "abc" , "Heartbeat" , {"a" 1}]', "abc"),
         ('[2,17,"Heartbeat",{"a":"', "17"),
+        ('[2,0,"Heartbeat",{', "0"),
+        ('[2,00,"Heartbeat",{}]', "-1"),  # no number by JSON: it must not go back
         ('[2,"a\\qc","Heartbeat",{', "-1"),
         ('[2,"abc","Heartbeat",{"a":"\\', "abc"),
         ('[2,"abc","Heartbeat",' + '{"a":' * 5000, "abc"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solarocpp.errors import LocalProtocolError, ProtocolViolation
@@ -218,6 +218,7 @@ def test_ids_have_room_for_their_number() -> None:
 STEPS = st.lists(st.sampled_from(["call", "send", "answer", "stray", "wait"]), max_size=40)
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_every_call_ends_exactly_once(steps: list[str]) -> None:
     """Whatever happens in whatever order, nobody waits for ever and nobody is answered twice."""

@@ -36,7 +36,6 @@ EVENTS: Mapping[str, EventName] = {
     "handshake_repaired": EventName("info", "a handshake broke a rule we can live with; carries which"),
     "bytes_refused": EventName("warning", "what arrived on the port is no HTTP; carries the first bytes"),
     "tls_refused": EventName("warning", "the TLS handshake failed; carries the reason"),
-    "accept_failed": EventName("error", "the system has no file descriptors or memory for another link"),
     # links
     "link_opened": EventName("info", "a charge point is connected"),
     "link_closed": EventName("info", "a link ended; carries the reason and what passed over it"),
@@ -58,11 +57,22 @@ EVENTS: Mapping[str, EventName] = {
     "call_failed": EventName("error", "a handler raised and the message was answered InternalError; with traceback"),
     "call_not_stored": EventName("error", "a commit failed: the message was answered InternalError"),
     "call_expired": EventName("warning", "a charge point did not answer a CALL of ours in time"),
-    "call_answered": EventName("debug", "one message and its answer, for looking over a shoulder"),
     "connectors_unknown": EventName("info", "a charger did not say how many connectors it has; asked at its next boot"),
     "answer_late": EventName("warning", "an answer came after its deadline, or to nothing we asked"),
     "frame_ignored": EventName("debug", "a frame that asks for no answer and carries nothing"),
     "message_repaired": EventName("debug", "a lenience was needed to read a message; carries which"),
+    # what messages said; events in the store, not lines in the log
+    "sample_unreadable": EventName("debug", "a sample that gives no number; kept raw, the rest of its message is stored"),
+    "sample_odd": EventName("debug", "a sample with an unlisted context or location; stored"),
+    "time_replaced": EventName("debug", "a charger's clock cannot be right; the time of reception stands for it"),
+    "session_suspect": EventName("debug", "a session stays open though its charger started again or began another"),
+    "meter_start_implausible": EventName("debug", "a meterStart that cannot be right; the session has none"),
+    "meter_stop_implausible": EventName("debug", "a meterStop that cannot be right; the session has none"),
+    "stop_unmatched": EventName("debug", "a stop of a transaction we do not know; its readings are stored"),
+    "stop_foreign": EventName("debug", "a charger stopped another one's transaction; nothing was changed"),
+    "stop_contradicted": EventName("debug", "a second, different stop of a session; the first stands"),
+    # the web API
+    "request_failed": EventName("error", "a defect of ours while a request was answered; with traceback"),
 }
 """Name, level and meaning of every event. Names are past tense or a state, snake_case."""
 

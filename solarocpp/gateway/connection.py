@@ -12,11 +12,9 @@ What is recorded of a link outside the ledger (opened, closed, refused, repaired
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-import structlog
 import trio
 import trio_websocket
 
@@ -25,10 +23,11 @@ from solarocpp.errors import CallFailed, NotConnected, ProtocolViolation
 from solarocpp.gateway.calls import OutgoingCalls, action_of
 from solarocpp.gateway.framing import PING_FRAME, FrameTap, close_frame, text_frame
 from solarocpp.gateway.handshake import Admitted, canonical_head
+from solarocpp.gateway.journal import LinkJournal
 from solarocpp.gateway.roster import LinkInfo
 from solarocpp.gateway.services import Services
 from solarocpp.gateway.streams import LinkStream
-from solarocpp.ocpp.decoding import Repair, decode_request, encode_payload
+from solarocpp.ocpp.decoding import decode_request, encode_payload
 from solarocpp.ocpp.frames import Call, format_result
 from solarocpp.ocpp.messages import BootNotificationConfirmation, GetConfigurationRequest, OcppMessage
 from solarocpp.ocpp.rpc import (
@@ -41,19 +40,18 @@ from solarocpp.ocpp.rpc import (
     RepeatPending,
     RpcPeer,
 )
-from solarocpp.store.effects import Effect, EventHappened
+from solarocpp.store.effects import Effect
 from solarocpp.store.ledger import Exchange
 
 MAX_UNANSWERED = 64
 """A charger keeps one CALL open by the specification, the worst flush a few dozen; 64 KiB at 1 KiB each."""
 BROKEN_FRAME_CODES = (1002, 1007)
 """Close codes of RFC 6455 §7.4.1 for broken frames and for text that is no UTF-8."""
+DEFECT = "a defect of ours"
 CLOSE_DEADLINE_S = 2.0
 """How long a peer may take for the closing handshake before its socket is simply closed."""
 SILENCE_OF_THE_DEAF_S = 3.0
 """Chargers that never answer pings are given this many heartbeat intervals of silence (Q16)."""
-
-log = structlog.get_logger()
 
 
 class Link:
@@ -65,8 +63,8 @@ class Link:
         self.charger_id = admitted.charger.charger_id
         self.credential_id = admitted.credential.credential_id
         self.identifier = admitted.charger.identifier
-        self._peer_address = peer
-        self._since = services.clock()
+        self._journal = LinkJournal(services, admitted.charger, peer)
+        self._log = self._journal.log
         self._peer = RpcPeer(id_prefix=secrets.token_hex(4) + "-")
         self._tap = FrameTap(lean=services.config.receive_path == "lean")
         self._stream = LinkStream(
@@ -89,10 +87,6 @@ class Link:
         self._end_reason = "the charge point closed it"
         self._discovering = False
         self.unanswered = 0
-        self._messages = 0
-        self._refused = 0
-        self._repairs: Counter[str] = Counter()
-        self._log = log.bind(identifier=self.identifier)
 
     # -- life ---------------------------------------------------------------------------------------------
 
@@ -104,7 +98,8 @@ class Link:
                 nursery.start_soon(self._run_sender)
                 request = await trio_websocket.wrap_server_stream(nursery, self._stream)
                 self._ws = await request.accept(subprotocol=self._claim.subprotocol)
-                self._opened()
+                replaced = self._services.roster.join(self)
+                self._journal.opened(self._claim.repairs, replaced=replaced)
                 self._stopped_reading = False
                 self._open_gate()
                 nursery.start_soon(self._keep_time)
@@ -114,7 +109,7 @@ class Link:
             pass  # between the accept and the first read; what ended it is in _stream.broken
         except* Exception:  # noqa: BLE001 catch point
             # Catch point 1 of 4 (style part 4): one defect, one link.
-            self._end_reason = "a defect of ours"
+            self._end_reason = DEFECT
             self._log.exception("link_failed")
         finally:
             self._closed()
@@ -136,45 +131,15 @@ class Link:
             if closed.reason is not None and not self._close_wanted:
                 self._end_reason = f"closed with {closed.reason.code} {closed.reason.reason or ''}".rstrip()
 
-    def _opened(self) -> None:
-        replaced = self._services.roster.join(self)
-        self._log.info("link_opened", peer=self._peer_address)
-        if replaced:
-            self._log.info("link_replaced")
-        self._event("link_opened", "connected", {"peer": self._peer_address})
-        for repair in self._claim.repairs:
-            self._log.info("handshake_repaired", repair=repair)
-            self._event("handshake_repaired", repair, {"peer": self._peer_address})
-
     def _closed(self) -> None:
         self._services.roster.leave(self)
-        reason = self._stream.broken or self._end_reason
         self._calls.abandon()
-        if self._ws is None:
-            return
-        seconds = round((self._services.clock() - self._since).total_seconds(), 1)
-        summary: dict[str, str | int | float | bool | None] = {
-            "reason": reason,
-            "seconds": seconds,
-            "messages": self._messages,
-            "refused": self._refused,
-            **{f"repaired {name}": count for name, count in self._repairs.items()},
-        }
-        self._log.info("link_closed", **summary)
-        self._event("link_closed", reason, summary)
+        if self._ws is not None:
+            self._journal.closed(self._stream.broken or self._end_reason)
 
     def info(self) -> LinkInfo:
         """Tells what is known of this link."""
-        return LinkInfo(
-            identifier=self.identifier,
-            charger_id=self.charger_id,
-            peer=self._peer_address,
-            since=self._since,
-            messages=self._messages,
-            unanswered=self.unanswered,
-            refused=self._refused,
-            repairs=dict(self._repairs),
-        )
+        return self._journal.info(self.unanswered)
 
     def close(self, code: int, reason: str) -> None:
         """Asks the link to close; returns at once."""
@@ -213,6 +178,8 @@ class Link:
 
     def _farewell(self) -> bytes:
         """The close frame for a link that ends because a frame broke the rules; else nothing."""
+        if self._end_reason == DEFECT:
+            return close_frame(1011, DEFECT)
         closed = self._ws.closed if self._ws is not None else None
         if closed is None or closed.code not in BROKEN_FRAME_CODES:
             return b""
@@ -235,13 +202,13 @@ class Link:
     def _hear(self, text: str) -> None:
         if self._close_wanted:
             return  # not confirmed, so the charge point keeps it and tries again
-        self._messages += 1
+        self._journal.messages += 1
         heard = self._peer.receive(text, trio.current_time())
         match heard:
             case CallReceived():
                 self._answer(heard.call, text)
                 if heard.repairs:
-                    self._note_repairs(heard.repairs, heard.call.action)
+                    self._journal.repaired(heard.repairs, heard.call.action)
             case Repeated():
                 self._send(heard.frame)
             case RepeatPending():
@@ -251,8 +218,8 @@ class Link:
             case LateAnswer():
                 self._log.warning("answer_late", unique_id=heard.unique_id)
             case FrameRefused():
-                self._refused += 1
-                self._note_refusal("unreadable", heard.violation, text)
+                self._journal.refused += 1
+                self._journal.refuse("unreadable", heard.violation, text)
                 self._send(heard.frame)
             case FrameIgnored():
                 self._log.debug("frame_ignored", reason=heard.reason)
@@ -274,7 +241,7 @@ class Link:
             self._refuse(call, _internal_error(), text)
             return
         if decoded.repairs:
-            self._note_repairs(decoded.repairs, call.action)
+            self._journal.repaired(decoded.repairs, call.action)
         exchange = Exchange(
             received=received,
             charger=facts,
@@ -288,11 +255,16 @@ class Link:
             # Not kept for repeats: a charger with one id for all its heartbeats must not get an old time.
             self._send(self._peer.answer(call, payload, keep=False))
             if answer.effects:
-                services.store.record(exchange, answer.effects)
+                services.store.record(exchange, answer.effects, partial(self._forget_if_lost, answer.effects))
             self._after_boot(answer.confirmation)
             return
         self.unanswered += 1
         services.store.record(exchange, answer.effects, partial(self._outcome, call, payload, answer.effects, text))
+
+    def _forget_if_lost(self, effects: Sequence[Effect], committed: bool) -> None:  # noqa: FBT001 the store's callback
+        """What a boot said and could not be recorded is news again at the next one."""
+        if not committed:
+            self._services.central.undo(effects)
 
     def _outcome(self, call: Call, payload: bytes, effects: Sequence[Effect], text: str, committed: bool) -> None:  # noqa: FBT001 the store's callback
         """Answers what the store has committed, or could not."""
@@ -312,43 +284,17 @@ class Link:
         self._refuse(call, _internal_error(), text)
 
     def _refuse(self, call: Call, violation: ProtocolViolation, text: str) -> None:
-        self._refused += 1
+        self._journal.refused += 1
         if violation.code != "InternalError":
-            self._note_refusal(call.action, violation, text)
+            self._journal.refuse(call.action, violation, text)
         copies = self._peer.copies(call)
         frame = self._peer.refuse(call, violation)
         for _ in range(copies):
             self._send(frame)
 
-    def _note_refusal(self, action: str, violation: ProtocolViolation, text: str) -> None:
-        self._log.warning("call_refused", action=action, code=violation.code, description=violation.description)
-        self._event(
-            "call_refused",
-            f"{action}: {violation}",
-            {"action": action, "code": violation.code, "description": violation.description, "frame": text[:1000]},
-        )
-
-    def _note_repairs(self, repairs: Sequence[Repair], action: str) -> None:
-        """Counts each repair; the first of its kind on a link becomes an event with the details."""
-        for repair in repairs:
-            self._repairs[repair.name] += 1
-            if self._repairs[repair.name] == 1:
-                self._log.debug("message_repaired", repair=repair.name, action=action)
-                self._event(
-                    "message_repaired",
-                    f"{action}: {repair.name}",
-                    {"action": action, "repair": repair.name, "detail": repair.detail},
-                )
-
     def _send(self, frame: bytes) -> None:
         if self._ws is not None and self._ws.closed is None:
             self._stream.send_nowait(text_frame(frame))
-
-    def _event(self, name: str, message: str, data: dict[str, str | int | float | bool | None]) -> None:
-        happened = EventHappened(
-            created=self._services.clock(), name=name, identifier=self.identifier, message=message, data=data
-        )
-        self._services.store.record(None, (happened,))
 
     # -- ours: CALLs to the charge point --------------------------------------------------------------------
 
@@ -410,7 +356,7 @@ class Link:
 
     def _cut_silent(self, seconds: float) -> None:
         """Ends a link whose other end is gone: no closing handshake, nobody would answer it."""
-        if self._messages and not self._tap.pongs:
+        if self._journal.messages and not self._tap.pongs:
             self._services.roster.note_deaf_to_pings(self.charger_id)
         self._end_reason = f"nothing was heard for {seconds:.0f} s after a ping"
         self._log.warning("link_silent", seconds=round(seconds))

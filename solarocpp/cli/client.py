@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
 
 # A command that holds the store is done in well under a second; a server says where it is as soon as
 # it accepts, after replaying what was left over.
-HOLDER_PATIENCE_S: Final = 10.0
-_LOOK_AGAIN_S: Final = 0.05
+HOLDER_PATIENCE_S: Final = 20.0
+# How long to wait before looking again, growing: each look opens a database, and takes the processor
+# from the command that is waited for.
+_FIRST_LOOK_S: Final = 0.05
+_LAST_LOOK_S: Final = 0.8
 # Longer than the longest question the server allows.
 _ANSWER_TIMEOUT_S: Final = 60.0
 
@@ -103,9 +107,13 @@ async def reach_api(where: Where, *, create: bool = False) -> AsyncIterator[Api]
 
 async def _open_or_find(where: Where) -> Store | str:
     """Opens the store, or finds the URL of the server that holds it; waits for one that starts or ends."""
+    # Everything that is needed later is loaded now: not while others wait for the store.
+    from solarocpp import app, web
     from solarocpp.store import open_store
 
+    del app, web
     deadline = trio.current_time() + HOLDER_PATIENCE_S
+    pause_s = _FIRST_LOOK_S
     while True:
         try:
             return open_store(where.data, now=datetime.now(UTC))
@@ -116,7 +124,8 @@ async def _open_or_find(where: Where) -> Store | str:
                 return url_of(server)
             if trio.current_time() > deadline:
                 raise
-        await trio.sleep(_LOOK_AGAIN_S)
+        await trio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 apart from each other, not secret
+        pause_s = min(2 * pause_s, _LAST_LOOK_S)
 
 
 @asynccontextmanager

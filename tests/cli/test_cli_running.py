@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 Cli = Callable[..., Any]
+Run = Callable[..., tuple[int, str, str]]
 Serve = Callable[..., AbstractContextManager[Any]]
 
 COMMANDS = [
@@ -29,20 +32,29 @@ COMMANDS = [
 
 
 @pytest.mark.slow
-def test_commands_say_the_same_with_a_server_and_without(
-    solarocpp_cli: Cli, running_server: Serve, tmp_path: Path
-) -> None:
-    data = tmp_path / "data"
-    solarocpp_cli(data, "credential", "add", "depot")
-    resting = [solarocpp_cli(data, *command) for command in COMMANDS]
-    with running_server(data) as server:
-        running = [solarocpp_cli(data, *command) for command in COMMANDS]
+def test_commands_say_the_same_with_a_server_and_without(run: Run, running_server: Serve, tmp_path: Path) -> None:
+    run("credential", "add", "depot")
+    resting = [run(*command) for command in COMMANDS]
+    with running_server(tmp_path / "data") as server:
+        running = [run(*command) for command in COMMANDS]
         port = server.ocpp.rpartition(":")[2]
     for before, after in zip(resting, running, strict=True):
         # Only a running server knows its port, and who is connected.
-        expected = before.stdout.replace(":9000/", f":{port}/")
-        assert after.stdout.replace("connected  ", "").replace("no         ", "") == expected
-        assert after.stderr == before.stderr
+        expected = before[1].replace(":9000/", f":{port}/")
+        assert after[1].replace("connected  ", "").replace("no         ", "") == expected
+        assert (after[0], after[2]) == (before[0], before[2]) == (0, before[2])
+
+
+@pytest.mark.slow
+def test_commands_at_the_same_moment_wait_for_each_other(tmp_path: Path) -> None:
+    """A script with `xargs -P`: each opens the store for itself, none may fail for that."""
+    command = [sys.executable, "-m", "solarocpp", "charger", "add", "--data", str(tmp_path / "data")]
+    started = [
+        subprocess.Popen([*command, f"CP{number}"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for number in range(4)
+    ]
+    said = [process.communicate()[1] for process in started]
+    assert [process.returncode for process in started] == [0] * 4, said
 
 
 @pytest.mark.slow

@@ -62,7 +62,7 @@ EVENTS: Mapping[str, EventName] = {
     "frame_ignored": EventName("debug", "a frame that asks for no answer and carries nothing"),
     "message_repaired": EventName("debug", "a lenience was needed to read a message; carries which"),
     # what messages said; events in the store, not lines in the log
-    "sample_unreadable": EventName("debug", "a sample that gives no number; kept raw, the rest of its message is stored"),
+    "sample_unreadable": EventName("debug", "a sample that gives no number; kept raw, the rest is stored"),
     "sample_odd": EventName("debug", "a sample with an unlisted context or location; stored"),
     "time_replaced": EventName("debug", "a charger's clock cannot be right; the time of reception stands for it"),
     "session_suspect": EventName("debug", "a session stays open though its charger started again or began another"),

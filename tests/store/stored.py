@@ -77,7 +77,7 @@ async def record_all(store: Store, records: Sequence[tuple[Exchange, Sequence[Ef
     outcomes: list[bool] = []
     done = trio.Event()
 
-    def note(committed: bool) -> None:
+    def note(committed: bool) -> None:  # noqa: FBT001 the outcome itself
         outcomes.append(committed)
         if len(outcomes) == len(records):
             done.set()

@@ -31,7 +31,7 @@ class TestSameMoment:
     """Two messages about one source and time."""
 
     @pytest.mark.parametrize("together", [True, False], ids=["one batch", "two batches"])
-    def test_properties_add_up(self, resting: Store, together: bool) -> None:
+    def test_properties_add_up(self, resting: Store, *, together: bool) -> None:
         first, second = observed(0, wattHours=1234.0), observed(0, watts=500.0)
         project(resting, *([[first, second]] if together else [[first], [second]]))
         assert rows(resting, 'SELECT created, "sourceId", "wattHours", watts FROM datum') == [
@@ -39,20 +39,20 @@ class TestSameMoment:
         ]
 
     @pytest.mark.parametrize("together", [True, False], ids=["one batch", "two batches"])
-    def test_higher_context_wins_though_it_came_first(self, resting: Store, together: bool) -> None:
+    def test_higher_context_wins_though_it_came_first(self, resting: Store, *, together: bool) -> None:
         begin = observed(0, watts=2.0, contexts={"watts": 5})
         periodic = observed(0, watts=1.0)
         project(resting, *([[begin, periodic]] if together else [[begin], [periodic]]))
         assert rows(resting, "SELECT watts FROM datum") == [(2.0,)]
 
     @pytest.mark.parametrize("together", [True, False], ids=["one batch", "two batches"])
-    def test_later_arrival_wins_among_equals(self, resting: Store, together: bool) -> None:
+    def test_later_arrival_wins_among_equals(self, resting: Store, *, together: bool) -> None:
         first, second = observed(0, watts=1.0), observed(0, watts=2.0, contexts={"watts": 3})
         project(resting, *([[first, second]] if together else [[first], [second]]))
         assert rows(resting, "SELECT watts FROM datum") == [(2.0,)]
 
     @pytest.mark.parametrize("together", [True, False], ids=["one batch", "two batches"])
-    def test_what_is_not_given_again_stays(self, resting: Store, together: bool) -> None:
+    def test_what_is_not_given_again_stays(self, resting: Store, *, together: bool) -> None:
         """A reading outside of a session must not take the session from a row that has one."""
         first, second = observed(60, session=True, watts=1.0), observed(60, watts=2.0)
         project(resting, *([[first, second]] if together else [[first], [second]]))

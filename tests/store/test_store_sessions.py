@@ -55,7 +55,7 @@ REGISTERS = {
 
 @pytest.mark.parametrize("ended_too", [True, False], ids=["ended", "running"])
 @pytest.mark.parametrize(("values", "energy"), REGISTERS.values(), ids=REGISTERS.keys())
-def test_energy_when_the_register(resting: Store, values: list[float], energy: float, ended_too: bool) -> None:
+def test_energy_when_the_register(resting: Store, values: list[float], energy: float, *, ended_too: bool) -> None:
     """The same number from the view of a running session and from the stored totals of an ended one."""
     length = 60 * (len(values) - 1)
     project(resting, started(values[0]), *registers(*values), *([ended(length)] if ended_too else []))

@@ -14,7 +14,7 @@ async def test_outcome_comes_after_the_commit(store: Store) -> None:
     seen: list[object] = []
     done = trio.Event()
 
-    def look(committed: bool) -> None:
+    def look(committed: bool) -> None:  # noqa: FBT001 the outcome itself
         ledger = rows(store, "SELECT request FROM ledger UNION ALL SELECT batch FROM journal")
         seen.append((committed, any('"7' in str(text) for (text,) in ledger)))
         done.set()
@@ -106,7 +106,7 @@ async def test_text_that_cannot_be_written_costs_only_itself(store: Store) -> No
 async def test_outcome_that_raises_keeps_nobody_elses(store: Store) -> None:
     """The outcomes of a commit belong to many links; a defect in one must not silence the others."""
 
-    def fail(committed: bool) -> None:
+    def fail(committed: bool) -> None:  # noqa: FBT001 the outcome itself
         raise RuntimeError(committed)
 
     store.record(exchange(1), (), fail)

@@ -20,6 +20,10 @@ RegistrationStatus = Literal["Accepted", "Pending", "Rejected"]
 DEFAULT_SOURCE_ID_TEMPLATE = "/ocpp/cp/{chargerIdentifier}/{connectorId}/{location}"
 
 
+DEFAULT_ACCOUNT = 1
+"""The account of a fresh store, and of the command line."""
+
+
 class Account(msgspec.Struct, frozen=True):
     """An owner of nodes, chargers, credentials and tokens; a fresh store has account 1."""
 
@@ -103,3 +107,15 @@ class Authorization(msgspec.Struct, frozen=True):
     parent: str | None = None
     max_active: int | None = None
     """Most open sessions at once, more are answered ConcurrentTx (spec Q3); None: no limit."""
+
+
+class ChargerChanged(msgspec.Struct, frozen=True):
+    """A charger or its settings are different now, or it is gone: its link must look again."""
+
+    charger_id: int
+
+
+class CredentialChanged(msgspec.Struct, frozen=True):
+    """A credential is different now, or gone: links that came in with it must come again."""
+
+    credential_id: int

@@ -46,6 +46,10 @@ bench:
 crash seed="":
     SOLAROCPP_CRASH_SEED={{seed}} {{python}} -m pytest tests/crash -s
 
+# data/README.md, from the tables in the code
+docs:
+    {{python}} -m solarocpp.query.reference > data/README.md
+
 # the lock file, for every platform and Python we support
 lock:
-    uv pip compile -q --universal --python-version 3.11 --extra dev --no-header pyproject.toml -o requirements.lock
+    .venv/bin/pip install -q uv && .venv/bin/uv pip compile -q --universal --python-version 3.11 --extra dev --no-header pyproject.toml -o requirements.lock

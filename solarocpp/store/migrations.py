@@ -35,8 +35,8 @@ CREATE TABLE datum (
     status VARCHAR, "errorCode" VARCHAR, info VARCHAR, "vendorErrorCode" VARCHAR, "vendorId" VARCHAR,
     "wattHours" DOUBLE, "wattHoursReverse" DOUBLE, "wattHoursDiff" DOUBLE, "wattHoursDiffReverse" DOUBLE,
     "reactiveEnergy" DOUBLE, "reactiveEnergyReverse" DOUBLE, "reactiveEnergyDiff" DOUBLE,
-    "reactiveEnergyDiffReverse" DOUBLE, watts DOUBLE, "wattsReverse" DOUBLE, "wattsOffered" DOUBLE,
-    "reactivePower" DOUBLE, "reactivePowerReverse" DOUBLE, "powerFactor" DOUBLE, "current" DOUBLE,
+    "reactiveEnergyDiffReverse" DOUBLE, watts DOUBLE, "wattsReverse" DOUBLE, "reactivePower" DOUBLE,
+    "reactivePowerReverse" DOUBLE, "wattsOffered" DOUBLE, "powerFactor" DOUBLE, "current" DOUBLE,
     "currentReverse" DOUBLE, "currentOffered" DOUBLE, voltage DOUBLE, frequency DOUBLE, soc DOUBLE,
     rpm DOUBLE, temp DOUBLE
 );

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from solarocpp.metering.measurands import MEASURANDS
+
 
 class Column(NamedTuple):
     """One column: its SQL type, its unit (empty where it has none) and what it means."""
@@ -38,31 +40,13 @@ class Table(NamedTuple):
     internal: bool = False
 
 
-# Spec 4.6, in the order of the property columns of `datum`.
-PROPERTIES: tuple[Property, ...] = (
-    Property("wattHours", "Wh", "Energy.Active.Import.Register"),
-    Property("wattHoursReverse", "Wh", "Energy.Active.Export.Register"),
-    Property("wattHoursDiff", "Wh", "Energy.Active.Import.Interval"),
-    Property("wattHoursDiffReverse", "Wh", "Energy.Active.Export.Interval"),
-    Property("reactiveEnergy", "varh", "Energy.Reactive.Import.Register"),
-    Property("reactiveEnergyReverse", "varh", "Energy.Reactive.Export.Register"),
-    Property("reactiveEnergyDiff", "varh", "Energy.Reactive.Import.Interval"),
-    Property("reactiveEnergyDiffReverse", "varh", "Energy.Reactive.Export.Interval"),
-    Property("watts", "W", "Power.Active.Import"),
-    Property("wattsReverse", "W", "Power.Active.Export"),
-    Property("wattsOffered", "W", "Power.Offered"),
-    Property("reactivePower", "var", "Power.Reactive.Import"),
-    Property("reactivePowerReverse", "var", "Power.Reactive.Export"),
-    Property("powerFactor", "", "Power.Factor"),
-    Property("current", "A", "Current.Import"),
-    Property("currentReverse", "A", "Current.Export"),
-    Property("currentOffered", "A", "Current.Offered"),
-    Property("voltage", "V", "Voltage"),
-    Property("frequency", "Hz", "Frequency"),
-    Property("soc", "%", "SoC"),
-    Property("rpm", "1/min", "RPM"),
-    Property("temp", "C", "Temperature"),
+# SI symbols; OCPP spells some units out.
+_SYMBOLS = {"Percent": "%", "Celsius": "C", "RPM": "1/min"}
+
+PROPERTIES: tuple[Property, ...] = tuple(
+    Property(row.property_name, _SYMBOLS.get(row.unit, row.unit), row.name) for row in MEASURANDS
 )
+"""The properties of a whole measurand, in the order of their columns in `datum`."""
 
 PHASES: Mapping[str, str] = {
     "_a": "phase L1 or L1-N",

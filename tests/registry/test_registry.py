@@ -279,3 +279,14 @@ async def test_an_identifier_of_two_accounts_needs_the_account(registry: Registr
     found = registry.charger_by_identifier("same", 2)
     assert found is not None
     assert found.charger_id == 901
+
+
+async def test_an_order_whose_caller_leaves_changes_store_and_memory_alike(registry: Registry, store: Store) -> None:
+    """A client that hangs up while its order is written: what the store has must act."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: registry.add_charger(NewCharger(identifier="CP001"), now=NOW))
+        for _ in range(3):
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    rows = await store.read(lambda con: con.table("charger").project("identifier").fetchall())
+    assert rows == [(charger.identifier,) for charger in registry.chargers()] == [("CP001",)]

@@ -2,7 +2,8 @@
 
 `solarocpp_cli(data, "charger", "add", "CP001")` runs one command and returns it finished.
 `running_server(data, *options)` is a context manager around `solarocpp serve`: it is entered when the
-server accepts, and left by SIGTERM; the server must then end with exit code 0.
+server accepts, and left by SIGTERM; the server must then end with exit code 0. `ocpp="HOST:PORT"` names
+the port, for a server that comes back where it was.
 """
 
 from __future__ import annotations
@@ -79,12 +80,12 @@ def running_server(tmp_path: Path) -> Serve:
     """Runs `solarocpp serve` on ports of its own choice."""
 
     @contextmanager
-    def serve(data: Path, *options: str) -> Generator[RunningServer]:
+    def serve(data: Path, *options: str, ocpp: str = "127.0.0.1:0") -> Generator[RunningServer]:
         ready_file = tmp_path / "ready.json"
         ready_file.unlink(missing_ok=True)
         log = tmp_path / "serve.log"
         command = [sys.executable, "-m", "solarocpp", "serve", "--data", str(data), "--ready-file", str(ready_file)]
-        command += ["--ocpp", "127.0.0.1:0", "--web", "127.0.0.1:0", "--log-format", "json", *options]
+        command += ["--ocpp", ocpp, "--web", "127.0.0.1:0", "--log-format", "json", *options]
         with log.open("ab") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
             try:
                 yield RunningServer(data, process, _wait_ready(process, ready_file, log), log)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import shlex
 import socket
 import sys
@@ -19,6 +20,7 @@ import trio
 from cyclopts import Parameter
 
 from solarocpp.cli.output import print_rows
+from solarocpp.cli.simulate import ABOVE_ZERO, AT_LEAST_ONE
 from solarocpp.config import Config, parse_address
 from solarocpp.errors import ConfigError
 
@@ -53,13 +55,17 @@ ROWS_PRINTED = 20
 
 async def demo(  # noqa: PLR0913 one argument an option
     *,
-    chargers: Annotated[int, Parameter(help="How many simulated charge points.")] = 6,
+    chargers: Annotated[int, Parameter(validator=AT_LEAST_ONE, help="How many simulated charge points.")] = 6,
     speed: Annotated[
-        float, Parameter(help="Simulated seconds a second: 240 shows a day in 6 minutes, 60 in 24.")
+        float,
+        Parameter(validator=ABOVE_ZERO, help="Simulated seconds a second: 240 shows a day in 6 minutes, 60 in 24."),
     ] = 240.0,
     seconds: Annotated[
         float | None,
-        Parameter(help="Ends after so many real seconds. Default: Ctrl-C; without a terminal, one simulated day."),
+        Parameter(
+            validator=ABOVE_ZERO,
+            help="Ends after so many real seconds. Default: Ctrl-C; without a terminal, one simulated day.",
+        ),
     ] = None,
     data: Annotated[Path | None, Parameter(help="Keep the store in this new directory.")] = None,
     ocpp: Annotated[
@@ -79,10 +85,8 @@ async def demo(  # noqa: PLR0913 one argument an option
     from solarocpp.logs import configure_logs
     from solarocpp.simulator.site import SitePlan
 
-    if chargers < 1:
-        raise ConfigError("--chargers", chargers, "1 or more")
-    if not 0 < speed < float("inf"):
-        raise ConfigError("--speed", speed, "a number above 0")
+    if math.isinf(speed):
+        raise ConfigError("--speed", speed, "a finite number; `simulate --days` goes as fast as the answers come")
     configure_logs(level="warning")
     with _directory(data) as directory:
         config = Config(

@@ -6,18 +6,26 @@ import math
 import os
 import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from getpass import getpass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
+from urllib.parse import urlsplit
 
 import trio
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from solarocpp.cli.output import remark as warn
 from solarocpp.errors import ConfigError, DialFailed, SolarOcppError
+
+if TYPE_CHECKING:
+    from solarocpp.simulator.link import Dial
+
+AT_LEAST_ONE = validators.Number(gte=1)
+ABOVE_ZERO = validators.Number(gt=0)
 
 PASSWORD_VARIABLE = "SOLAROCPP_PASSWORD"  # noqa: S105 -- the name of a variable
 
@@ -36,63 +44,103 @@ class SimulationRefused(SolarOcppError):
 
     def __init__(self, failure: DialFailed) -> None:
         hint = HINTS.get(failure.status, "")
-        super().__init__(f"{failure} {hint}".strip())
+        super().__init__(f"{str(failure).rstrip('.')}. {hint}".strip())
 
 
-async def simulate(  # noqa: PLR0913 -- a command's options
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Chargers:
+    """Which charge points are simulated, and who charges there."""
+
+    chargers: Annotated[int, Parameter(validator=AT_LEAST_ONE, help="How many charge points.")] = 1
+    connectors: Annotated[int, Parameter(validator=AT_LEAST_ONE, help="How many connectors each has.")] = 1
+    prefix: Annotated[str, Parameter(help="Identities are this and a number: CP001, CP002, ...")] = "CP"
+    tag: Annotated[
+        tuple[str, ...],
+        Parameter(
+            negative="", show_default=False, help="An id tag that charges; repeatable. Default SIM0001 to SIM0012."
+        ),
+    ] = ()
+    interval: Annotated[
+        int, Parameter(validator=AT_LEAST_ONE, help="Simulated seconds between two readings of a session.")
+    ] = 60
+    seed: Annotated[int, Parameter(help="The same seed gives the same cars at the same hours.")] = 0
+
+
+ONE: Final = Chargers()
+
+
+async def simulate(  # noqa: PLR0913 one argument an option
     url: Annotated[str, Parameter(name="URL", help="The central system, without identity: ws://HOST:PORT/ocpp/j/v16")],
     /,
     *,
-    chargers: Annotated[int, Parameter(help="How many charge points.")] = 1,
-    connectors: Annotated[int, Parameter(help="How many connectors each has.")] = 1,
-    prefix: Annotated[str, Parameter(help="Identities are this and a number: CP001, CP002, ...")] = "CP",
+    site: Chargers = ONE,
     username: Annotated[str | None, Parameter(help="HTTP Basic user name.")] = None,
     password: Annotated[
         str | None, Parameter(help=f"Better given as {PASSWORD_VARIABLE}, or typed when asked: others can see it here.")
     ] = None,
-    tag: Annotated[
-        list[str] | None, Parameter(negative="", help="An id tag that charges; repeatable. Default SIM0001 to SIM0012.")
-    ] = None,
-    speed: Annotated[
-        float, Parameter(help="Simulated seconds a second; inf: as fast as the answers come, needs --days.")
-    ] = 1.0,
-    seconds: Annotated[float | None, Parameter(help="Ends after so many real seconds; else runs until Ctrl-C.")] = None,
-    days: Annotated[
-        float | None, Parameter(help="Ends after so many simulated days, which then begin in the past.")
-    ] = None,
-    interval: Annotated[int, Parameter(help="Simulated seconds between two readings of a session.")] = 60,
-    seed: Annotated[int, Parameter(help="The same seed gives the same cars at the same hours.")] = 0,
     ca: Annotated[Path | None, Parameter(help="PEM file of the authority to trust for wss://.")] = None,
+    speed: Annotated[
+        float,
+        Parameter(
+            validator=ABOVE_ZERO, help="Simulated seconds a second; inf: as fast as the answers come, needs --days."
+        ),
+    ] = 1.0,
+    seconds: Annotated[
+        float | None, Parameter(validator=ABOVE_ZERO, help="Ends after so many real seconds. Default: Ctrl-C.")
+    ] = None,
+    days: Annotated[
+        float | None,
+        Parameter(validator=ABOVE_ZERO, help="Ends after so many simulated days, which then begin in the past."),
+    ] = None,
 ) -> None:
     """Runs simulated chargers against any central system.
 
     The chargers boot, send their state, and receive the cars of a small site, the first at once. They answer the calls
     of the Core profile. At the end they stop their sessions, send what is queued, and a summary is printed.
     """
-    from solarocpp.cli.site_view import run_shown, summary_lines
     from solarocpp.simulator.link import dial_url
-    from solarocpp.simulator.site import Site, SitePlan
 
     if math.isinf(speed) and days is None:
         raise ConfigError("--speed", speed, "inf only together with --days")
-    now = datetime.now(UTC)
-    plan = SitePlan(
-        chargers=_at_least_one("--chargers", chargers),
-        connectors=_at_least_one("--connectors", connectors),
-        prefix=prefix,
-        id_tags=tuple(tag or ()),
-        seed=seed,
-        sample_interval_s=_at_least_one("--interval", interval),
-    )
     dial = partial(
         dial_url,
-        url,
+        _checked(url),
         username=username,
         password=await _password(username, password),
-        ssl_context=ssl.create_default_context(cafile=ca) if ca else None,
+        ssl_context=_trusting(ca),
     )
+    await _run(dial, site, speed, seconds, days)
+
+
+def _checked(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"ws", "wss"} and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is none
+        usable = False
+    if not usable:
+        raise ConfigError("URL", url, "ws://HOST:PORT/PATH or wss://HOST:PORT/PATH")
+    return url
+
+
+async def _run(
+    dial: Callable[[str], Dial], chosen: Chargers, speed: float, seconds: float | None, days: float | None
+) -> None:
+    from solarocpp.cli.site_view import run_shown, summary_lines
+    from solarocpp.simulator.site import Site, SitePlan
+
+    plan = SitePlan(
+        chargers=chosen.chargers,
+        connectors=chosen.connectors,
+        prefix=chosen.prefix,
+        id_tags=chosen.tag,
+        seed=chosen.seed,
+        sample_interval_s=chosen.interval,
+    )
+    now = datetime.now(UTC)
     start = now if days is None else now - timedelta(days=days)
-    site = Site(dial, plan, start=start, now=now, speed=_positive("--speed", speed))
+    site = Site(dial, plan, start=start, now=now, speed=speed)
     try:
         await run_shown(site, seconds=seconds, until=None if days is None else now)
     except DialFailed as exc:
@@ -100,16 +148,13 @@ async def simulate(  # noqa: PLR0913 -- a command's options
     print("\n".join(summary_lines(site)))
 
 
-def _at_least_one(option: str, number: int) -> int:
-    if number < 1:
-        raise ConfigError(option, number, "1 or more")
-    return number
-
-
-def _positive(option: str, number: float) -> float:
-    if not number > 0:
-        raise ConfigError(option, number, "a number above 0")
-    return number
+def _trusting(ca: Path | None) -> ssl.SSLContext | None:
+    if ca is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError as exc:  # no such file, or no certificate in it
+        raise ConfigError("--ca", str(ca), f"a readable PEM file with certificates ({exc})") from exc
 
 
 async def _password(username: str | None, password: str | None) -> str | None:

@@ -100,7 +100,7 @@ def status_line(site: Site, remark: Remark | None = None) -> str:
 def live_table(site: Site, remark: Remark | None = None) -> RenderableType:
     """The site at this moment, a row for each charge point."""
     table = Table(box=None, pad_edge=False)
-    for name, justify in (("charger", "left"), ("link", "left"), ("state", "left"), ("car", "right"), ("kW", "right")):
+    for name, justify in (("charger", "left"), ("link", "left"), ("state", "left"), ("SoC", "right"), ("kW", "right")):
         table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
     for name in ("sessions", "kWh"):
         table.add_column(name, justify="right", no_wrap=True)

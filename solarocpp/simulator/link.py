@@ -66,7 +66,12 @@ def dial_url(
                 whole, context, subprotocols=["ocpp1.6"], extra_headers=headers, disconnect_timeout=5
             ) as connection:
                 opened = True
-                yield connection
+                try:
+                    yield connection
+                finally:
+                    # A client of trio-websocket 0.12 whose server closed first waits for the TCP close in vain.
+                    if connection.closed is not None:
+                        await trio.aclose_forcefully(connection._stream)  # noqa: SLF001 -- there is no other door
         except ConnectionRejected as exc:
             body = (exc.body or b"").decode(errors="replace").strip()
             raise DialFailed(whole, exc.status_code, body) from exc

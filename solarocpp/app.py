@@ -17,7 +17,8 @@ import os
 import secrets
 import signal
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -33,9 +34,13 @@ from solarocpp.ocpp.frames import Call, CallResult, parse_frame
 from solarocpp.registry import Registry
 from solarocpp.store import LedgerRow, Store, open_store
 from solarocpp.store.effects import Effect
+from solarocpp.store.ledger import last_exchanges
 
 CLOSE_DEADLINE_S = 3.0
 """For the closing handshakes of all links together, after the drain."""
+
+REPEAT_WINDOW = timedelta(days=1)
+"""How long after its first try a charge point may still repeat a message; offline for longer is rare."""
 
 log = structlog.get_logger()
 
@@ -76,7 +81,9 @@ async def serve(
         transactions = Transactions(store.transactions(), store.store_id)
         central = CentralSystem(registry, transactions, boot_interval_s=config.boot_interval_s)
         replay_tail(store, central)
-        services = Services(config, store, registry, central, Roster(), clock)
+        roster = Roster()
+        roster.last_exchanges.update(store.read_now(partial(last_exchanges, since=clock() - REPEAT_WINDOW)))
+        services = Services(config, store, registry, central, roster, clock)
         tune_garbage_collector()
         async with trio.open_nursery() as store_nursery:
             await store_nursery.start(store.run)

@@ -168,7 +168,8 @@ class SchemaTooNew(StoreError):
     def __init__(self, path: str, found: int, known: int) -> None:
         self.path, self.found, self.known = path, found, known
         super().__init__(
-            f"{path} has schema {found}, this solarocpp knows up to {known}. Use the version that wrote it, or a newer one."
+            f"{path} has schema {found}, this solarocpp knows up to {known}. "
+            "Use the version that wrote it, or a newer one."
         )
 
 

@@ -66,6 +66,9 @@ class Link:
         self._journal = LinkJournal(services, admitted.charger, peer)
         self._log = self._journal.log
         self._peer = RpcPeer(id_prefix=secrets.token_hex(4) + "-")
+        if self.charger_id in services.roster.last_exchanges:
+            request, answer = services.roster.last_exchanges[self.charger_id]
+            self._peer.recall(request, answer.encode())
         self._tap = FrameTap(lean=services.config.receive_path == "lean")
         self._stream = LinkStream(
             transport,
@@ -276,6 +279,7 @@ class Link:
         if committed:
             copies = self._peer.copies(call)
             frame = self._peer.answer(call, payload)
+            self._services.roster.last_exchanges[self.charger_id] = (text, frame.decode())
             for _ in range(copies):
                 self._send(frame)
             return

@@ -65,6 +65,8 @@ class Roster:
         self._links: dict[int, RosterLink] = {}
         self._deaf_to_pings: set[int] = set()
         self._changed = trio.Event()
+        self.last_exchanges: dict[int, tuple[str, str]] = {}
+        """The last stored exchange of each charger, CALL and answer as frames: it may come again on a new link."""
 
     def __len__(self) -> int:
         return len(self._links)

@@ -14,6 +14,7 @@ Rule 3: a CALL with the id and the content of an earlier one is the same CALL (Q
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -176,6 +177,17 @@ class RpcPeer:
         """Gives the CALLERROR to send. It is not kept: a repeat is tried again, and may have more luck."""
         self._open.pop(_identity(call), None)
         return _format_violation(call.unique_id, violation)
+
+    def recall(self, text: str, frame: bytes) -> None:
+        """Takes over the last exchange of an earlier link, so that its repeat on this one gets the same answer.
+
+        Only the last: a charge point has one CALL unanswered (OCPP-J §4.1.1), and older ids may be new
+        messages after a restart of its counter (W9).
+        """
+        with suppress(ProtocolViolation):
+            call, _ = parse_frame(text)
+            if type(call) is Call:
+                self._answers[_identity(call)] = frame
 
     # -- ours
 

@@ -46,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     source_id_template: str | None = None
     publish: bool | None = None
-    """Whether datums are handed to publishers; they are stored either way."""
+    """Whether datums are made; sessions, status and the ledger are kept either way (spec 4.7, M9)."""
 
 
 class Charger(msgspec.Struct, frozen=True):

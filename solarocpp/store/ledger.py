@@ -26,7 +26,7 @@ class ChargerFacts(msgspec.Struct, frozen=True):
     source_id_template: str
     """Resolved: the charger's, else the account's, else the built-in one."""
     publish: bool
-    """Whether its datums are handed to publishers; they are stored either way."""
+    """Whether it makes datums; sessions, status and the ledger are kept either way (spec 4.7, M9)."""
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -116,3 +116,15 @@ def watermark(con: Connection) -> int:
     """Reads the number of the newest exchange that the tables show."""
     row = con.execute("SELECT watermark FROM meta").fetchone()
     return int(row[0]) if row else 0
+
+
+def last_exchanges(con: Connection, since: datetime) -> dict[int, tuple[str, str]]:
+    """Reads what each charger said last and what it was answered, by charger; nothing older than `since`."""
+    rows = con.execute(
+        """
+        SELECT "chargerId", arg_max(request, seq), arg_max(answer, seq) FROM ledger
+        WHERE received >= ? AND direction = 'in' AND action <> 'BootNotification' GROUP BY ALL
+        """,
+        [since],
+    ).fetchall()
+    return {charger_id: (request, answer) for charger_id, request, answer in rows}

@@ -143,6 +143,16 @@ async def test_the_newest_link_wins_and_the_older_is_closed(server: Server) -> N
         assert (await exchange(newer, [2, "h", "Heartbeat", {}]))[1] == "h"
 
 
+async def test_a_message_repeated_on_a_new_link_changes_nothing(server: Server) -> None:
+    """Promise 1. A status without a time of its own would otherwise be a second datum."""
+    status = [2, "s", "StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"}]
+    async with server.connect() as ws:
+        assert await exchange(ws, status) == [3, "s", {}]
+    async with server.connect() as ws:
+        assert await exchange(ws, status) == [3, "s", {}]
+    assert await server.rows("SELECT count(*) FROM ledger") == [(1,)]
+
+
 async def test_a_disabled_charger_is_disconnected_at_once(server: Server) -> None:
     """Q15: the reference system takes up to 15 minutes."""
     from solarocpp.registry import ChargerChange

@@ -208,6 +208,16 @@ def test_the_queue_is_bounded() -> None:
         peer.call("Reset", b"{}", 30.0)
 
 
+def test_the_last_exchange_of_an_earlier_link_is_known() -> None:
+    """Promise 1: the answer was lost with the link, and the charge point asks again on the next one."""
+    peer = RpcPeer()
+    peer.recall('[2,"7","Authorize",{"idTag":"A"}]', b'[3,"7",{}]')
+    peer.recall("rubbish", b"never")
+    peer.recall('[3,"8",{}]', b"never")
+    assert peer.receive('[2,"7","Authorize",{"idTag":"A"}]', 0.0) == Repeated(b'[3,"7",{}]')
+    assert isinstance(peer.receive('[2,"7","Authorize",{"idTag":"B"}]', 0.0), CallReceived)
+
+
 def test_ids_have_room_for_their_number() -> None:
     """OCPP-J §4.1.4: at most 36 characters."""
     RpcPeer(id_prefix="p" * 24)

@@ -1,0 +1,241 @@
+"""What the usual questions cost on a store of ten million datums: CPU milliseconds, and bytes of file a datum.
+
+    python tests/bench/query.py [--dir DIR] [--sessions N]
+
+Builds a year of charging at 500 outlets in the store's own tables (kept in DIR for the next run), opens it
+as an analyst would, asks each question five times, and prints one JSON line. Exit code 1: a limit is
+exceeded. CPU is user and system time of all threads, the median of five.
+
+The readings are made the way chargers make them: one a minute, in the order they arrive, voltage and
+current with noise in every reading (0.1 V, 0.01 A), power and register that follow from them (1 W, 1 Wh),
+current that tapers as the battery fills. Chance comes from hash(), so each build is the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import duckdb
+from rich.console import Console
+from rich.progress import track
+
+import solarocpp.query as q
+from solarocpp.store import open_store
+from solarocpp.store.schema import DATABASE, property_column
+from solarocpp.store.sessions import session_id_for, totals_sql
+
+SOURCES = 500
+READINGS = 100  # of each session
+FIRST = datetime(2025, 1, 1, tzinfo=UTC)
+LENGTH = timedelta(days=365)
+STILL_CHARGING = 20
+ROUNDS = 5
+PHASED = [f"{name}_{phase}" for name in ("voltage", "current") for phase in "abc"]
+
+# The limits of issue 2: CPU ms, and bytes.
+LIMITS = {"sessions_by_node_source": 300.0, "latest": 150.0, "file_bytes_per_datum": 25.0}
+
+SOURCE = "/ocpp/cp/CP007/1/Outlet"
+QUESTIONS: dict[str, Callable[[duckdb.DuckDBPyConnection], duckdb.DuckDBPyRelation]] = {
+    "sessions_by_node_source": lambda con: q.sessions(con, by=["node", "source"]),
+    "sessions_by_month": lambda con: q.sessions(con, by="month"),
+    "latest": q.latest,
+    "source_day": lambda con: q.datums(con, source=SOURCE, since="2025-06-01", until="2025-06-02"),
+    "source_year_by_hour": lambda con: q.datums(con, source=SOURCE, since="2025-01-01", aggregate="hour"),
+}
+
+# What a battery does with `amps` on three phases of 230 V: everything until it is nearly full, then ever less.
+MACROS = """
+CREATE TEMP MACRO chance(a, b) AS (hash(a, b) % 1000003) / 1000003.0;
+CREATE TEMP MACRO amps_at(amps, full_min, m) AS amps * exp(-greatest(m - full_min, 0) / 14);
+CREATE TEMP MACRO wh_at(amps, full_min, m) AS
+    amps * 690 / 60 * (least(full_min, m) + 14 * (1 - exp(-greatest(m - full_min, 0) / 14)));
+"""
+
+# Each outlet has its sessions one after the other; transactions are numbered as they start.
+# Each outlet has its sessions one after the other, on different days, most of them around noon. Its register has
+# counted for up to two years before. Transactions are numbered as they start.
+PLAN = """
+CREATE TEMP TABLE plan AS
+SELECT *, row_number() OVER (ORDER BY started, outlet) AS "transactionId",
+    5e6 * chance(outlet, 0) + coalesce(sum(wh) OVER (
+        PARTITION BY outlet ORDER BY started ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS register
+FROM (
+    SELECT *, wh_at(amps, full_min, $readings - 1) AS wh
+    FROM (
+        SELECT s % $sources AS outlet,
+            $first + to_days((s // $sources * $slot_days)::INTEGER)
+                + to_seconds((3600 * (4 + 8 * (chance(s, 1) + chance(s, 2))))::BIGINT) AS started,
+            s // $sources = $sessions // $sources - 1 AND outlet < $still_charging AS running,
+            15.2 + chance(s, 6) AS amps, -- most cars charge with 11 kW, whatever the outlet could do
+            30 + 100 * chance(s, 3) AS full_min,
+            8 + 50 * chance(s, 4) AS soc,
+            'TAG' || lpad((hash(s, 5) % 2000)::VARCHAR, 4, '0') AS token
+        FROM range($sessions) t(s)))
+"""
+
+DATUMS = """
+INSERT INTO datum BY NAME
+WITH reading AS (
+    SELECT p.*, "transactionId" * 100 + m AS n, m, m = $readings - 1 AND NOT running AS last,
+        started + to_seconds(60 * m + n % 2) AS created,
+        created + to_microseconds((50000 + 2e6 * chance(n, 0) ** 3)::BIGINT) AS received,
+        -- The grid sags towards the evening, and a little more at the far end of the cable.
+        230 + 4 * sin(epoch(created) / 86400 * 2 * pi()) - 3 * chance(outlet, 9) AS volts,
+        amps_at(amps, full_min, m) AS ampere, wh_at(amps, full_min, m) AS delivered
+    FROM plan p, range($readings) t(m)
+    WHERE started >= $since::TIMESTAMPTZ - INTERVAL 1 DAY AND started < $until
+),
+measured AS (
+    SELECT *,
+        round(volts + 2 * chance(n, 1) - 1, 1) AS voltage_a, round(volts + 2 * chance(n, 2) - 1, 1) AS voltage_b,
+        round(volts + 2 * chance(n, 3) - 1, 1) AS voltage_c,
+        round(ampere * (0.99 + 0.02 * chance(n, 4)), 2) AS current_a,
+        round(ampere * (0.99 + 0.02 * chance(n, 5)), 2) AS current_b,
+        round(ampere * (0.99 + 0.02 * chance(n, 6)), 2) AS current_c
+    FROM reading WHERE created >= $since AND created < $until
+)
+SELECT created, 1 AS "nodeId", format('/ocpp/cp/CP{:03d}/1/Outlet', outlet) AS "sourceId", received,
+    i."sessionId", "transactionId", token, epoch(created - started)::BIGINT AS duration,
+    CASE WHEN last THEN created END AS "endDate", CASE WHEN last THEN 'EVDisconnected' END AS "endReason",
+    floor(register + delivered) AS "wattHours",
+    round(voltage_a * current_a + voltage_b * current_b + voltage_c * current_c) AS watts,
+    least(100, floor(soc + delivered / 600)) AS soc,
+    voltage_a, voltage_b, voltage_c, current_a, current_b, current_c
+FROM measured JOIN identity i USING ("transactionId")
+ORDER BY received
+"""
+
+SESSIONS = """
+INSERT INTO "chargeSession" BY NAME
+SELECT "sessionId", 1 AS "nodeId", format('/ocpp/cp/CP{:03d}/1/Outlet', outlet) AS "sourceId",
+    outlet + 1 AS "chargerId", 1 AS "connectorId", "transactionId", token, started,
+    CASE WHEN NOT running THEN ended END AS ended,
+    CASE WHEN NOT running THEN 'EVDisconnected' END AS "endReason",
+    floor(register) AS "meterStart", CASE WHEN NOT running THEN floor(register + wh) END AS "meterStop"
+FROM plan JOIN identity USING ("transactionId")
+JOIN (SELECT "transactionId", max(created) AS ended FROM datum GROUP BY ALL) USING ("transactionId")
+ORDER BY "transactionId"
+"""
+
+
+def build(directory: Path, sessions: int) -> None:
+    """Makes a store with that many sessions, through its own schema."""
+    console = Console(stderr=True)
+    store = open_store(directory, now=FIRST)
+    store_id = store.store_id
+    store.close()
+    with duckdb.connect(directory / DATABASE) as con:
+        con.execute("SET TimeZone = 'UTC'; SET checkpoint_threshold = '256MB'")
+        for name in PHASED:
+            con.execute(f"ALTER TABLE datum ADD COLUMN {name} {property_column(name).type}")
+        slot_days = (LENGTH.days - 1) / (sessions // SOURCES)
+        con.execute(MACROS)
+        con.execute(
+            PLAN,
+            {
+                "first": FIRST,
+                "readings": READINGS,
+                "sources": SOURCES,
+                "sessions": sessions,
+                "slot_days": slot_days,
+                "still_charging": STILL_CHARGING,
+            },
+        )
+        _identify(con, store_id)
+        step = timedelta(weeks=4)
+        for n in track(range(LENGTH // step + 1), "readings, four weeks a time", console=console):
+            since = FIRST + n * step
+            con.execute(DATUMS, {"readings": READINGS, "since": since, "until": since + step})
+        con.execute(SESSIONS)
+        for batch in track(range(0, sessions, 10_000), "session totals", console=console):
+            chosen = (
+                'SELECT * FROM "chargeSession" WHERE ended IS NOT NULL '
+                f'AND "transactionId" > {batch} AND "transactionId" <= {batch + 10_000}'
+            )
+            con.execute(f'INSERT INTO "sessionTotal" {totals_sql(chosen, con.table("datum").columns)}')
+        con.execute("CHECKPOINT")
+    # The views take the new columns in when the store is opened.
+    open_store(directory, now=FIRST + LENGTH).close()
+
+
+def _identify(con: duckdb.DuckDBPyConnection, store_id: UUID) -> None:
+    con.execute('CREATE TEMP TABLE identity ("transactionId" BIGINT, "sessionId" UUID)')
+    rows = con.execute('SELECT "transactionId", outlet + 1, started FROM plan ORDER BY "transactionId"').fetchall()
+    identities = [
+        {"t": transaction_id, "s": str(session_id_for(store_id, charger_id, transaction_id, started))}
+        for transaction_id, charger_id, started in rows
+    ]
+    unfolded = """unnest(from_json(?, '[{"t": "BIGINT", "s": "UUID"}]'), recursive := true)"""
+    con.execute(f"INSERT INTO identity SELECT {unfolded}", [json.dumps(identities)])
+
+
+def measure(directory: Path) -> Iterator[tuple[str, float, float, int]]:
+    """Asks each question five times; yields its name, CPU ms, wall ms and the rows of the answer."""
+    for name, question in QUESTIONS.items():
+        cpu, wall, rows = [], [], 0
+        with q.open(directory) as con:
+            for _ in range(ROUNDS):
+                before, began = _cpu_s(), time.perf_counter()
+                rows = len(question(con).fetchall())
+                cpu.append((_cpu_s() - before) * 1000)
+                wall.append((time.perf_counter() - began) * 1000)
+        yield name, statistics.median(cpu), statistics.median(wall), rows
+
+
+def _cpu_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def main() -> int:
+    """Builds if need be, measures, prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dir", type=Path, help="where the store is, or will be (default: a temporary directory)")
+    parser.add_argument("--sessions", type=int, default=100_000, help=f"multiple of {SOURCES}; {READINGS} datums each")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = (arguments.dir or Path(temporary)) / f"query-{arguments.sessions}"
+        if not (directory / "built").exists():
+            directory.mkdir(parents=True, exist_ok=True)
+            build(directory, arguments.sessions)
+            (directory / "built").touch()
+        result = _result(directory)
+    print(json.dumps(result))
+    return 1 if result["over_limit"] else 0
+
+
+def _result(directory: Path) -> dict[str, object]:
+    with q.open(directory) as con:
+        [(datums, sources)] = con.sql('SELECT count(*), count(DISTINCT "sourceId") FROM datum').fetchall()
+        [(sessions,)] = con.sql("SELECT count(*) FROM session").fetchall()
+    size = round((directory / DATABASE).stat().st_size / datums, 1)
+    cpu_ms, wall_ms, rows = {}, {}, {}
+    for name, cpu, wall, count in measure(directory):
+        cpu_ms[name], wall_ms[name], rows[name] = round(cpu, 1), round(wall, 1), count
+    over = [name for name, limit in LIMITS.items() if {**cpu_ms, "file_bytes_per_datum": size}[name] > limit]
+    return {
+        "bench": "query",
+        "datums": datums,
+        "sources": sources,
+        "sessions": sessions,
+        "file_bytes_per_datum": size,
+        "cpu_ms": cpu_ms,
+        "wall_ms": wall_ms,
+        "rows": rows,
+        "over_limit": over,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -152,11 +152,23 @@ def totals_sql(chosen: str, datum_columns: Collection[str]) -> str:
         chosen: SQL of the rows of `chargeSession` in question.
         datum_columns: names of the columns that `datum` has; phases are used where they exist.
     """
-    return f"""
+    return _TOTALS.format(
+        chosen=chosen,
+        register=_whole("wattHours", datum_columns),
+        power=_whole("watts", datum_columns),
+        slope_s=_SLOPE_S,
+    )
+
+
+# A register that counts in steps of 10 Wh is wrong by 0.6 kW over a minute, by 36 kW over a second.
+_SLOPE_S = 60
+
+# One step a clause: samples, registers, dips, what is kept, its steps, one line a stream, the better line.
+_TOTALS = """
 WITH chosen AS ({chosen}),
 sample AS (
     SELECT d."sessionId", d."sourceId", d."sourceId" = c."sourceId" AS own, d.created,
-        {_whole("wattHours", datum_columns)} AS register, {_whole("watts", datum_columns)} AS power
+        {register} AS register, {power} AS power
     FROM datum d JOIN chosen c ON d."sessionId" = c."sessionId" WHERE d.status IS NULL
 ),
 observed AS (
@@ -190,7 +202,7 @@ step AS (
 ),
 line AS (
     SELECT "sessionId", coalesce(sum(rise) FILTER (before IS NOT NULL), 0) AS energy,
-        max(rise * 3600 / seconds) FILTER (before IS NOT NULL AND seconds >= {_SLOPE_S}) AS slope,
+        max(rise * 3600 / seconds) FILTER (before IS NOT NULL AND seconds >= {slope_s}) AS slope,
         count(*) + CASE WHEN own AND count(*) > 1 THEN 1e9 ELSE 0 END AS weight
     FROM step GROUP BY "sessionId", "sourceId", own
 ),
@@ -205,10 +217,6 @@ total AS (
 SELECT "sessionId", energy, duration, energy * 3600 / nullif(duration, 0) AS "averagePower",
     coalesce(peak, slope, energy * 3600 / nullif(duration, 0)) AS "peakPower", readings
 FROM total"""
-
-
-# A register that counts in steps of 10 Wh is wrong by 0.6 kW over a minute, by 36 kW over a second.
-_SLOPE_S = 60
 
 
 def _whole(name: str, datum_columns: Collection[str]) -> str:

@@ -24,7 +24,6 @@ from uuid import UUID
 
 import duckdb
 import pytest
-from conftest import Fill
 
 import solarocpp.query as q
 from solarocpp.errors import QueryError
@@ -39,6 +38,8 @@ QUESTIONS: Mapping[str, Callable[..., duckdb.DuckDBPyRelation]] = {
     "latest": q.latest,
 }
 LISTS = {"by", "properties"}
+
+Fill = Callable[..., duckdb.DuckDBPyConnection]
 
 
 class Question(NamedTuple):

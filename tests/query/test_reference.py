@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
-from conftest import Fill
 
 import solarocpp.query as q
 from solarocpp.query.reference import reference
 from solarocpp.store.schema import TABLES, VIEWS
+
+Fill = Callable[..., duckdb.DuckDBPyConnection]
 
 README = Path(__file__).parents[2] / "data" / "README.md"
 

@@ -169,7 +169,9 @@ WITH chosen AS ({chosen}),
 sample AS (
     SELECT d."sessionId", d."sourceId", d."sourceId" = c."sourceId" AS own, d.created,
         {register} AS register, {power} AS power
-    FROM datum d JOIN chosen c ON d."sessionId" = c."sessionId" WHERE d.status IS NULL
+    -- The number comes first: it is read 40 times as fast as a UUID, and leaves few of those to compare.
+    FROM datum d JOIN chosen c ON d."transactionId" = c."transactionId" AND d."sessionId" = c."sessionId"
+    WHERE d.status IS NULL
 ),
 observed AS (
     SELECT "sessionId", count(*) AS readings, max(created) AS newest, max(power) AS peak

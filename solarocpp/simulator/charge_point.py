@@ -91,7 +91,7 @@ class ChargePoint:
         self.configuration = Configuration({"NumberOfConnectors": str(connectors), **(configuration or {})})
         self.backlog = Backlog(clock)
         self._link: Link | None = None
-        self._booted = self._accepted = False
+        self._booted = self._accepted = self._leaving = False
         # What calls set off. A central system that orders more than this at once finds the rest undone.
         self._orders, self._ordered = trio.open_memory_channel[Order](ORDERS_LIMIT)
         self._sent = self._answered = self._refused = self._links = 0
@@ -131,7 +131,7 @@ class ChargePoint:
     # -- the link ------------------------------------------------------------------------------
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Keeps a link until cancelled; has started when the central system has accepted it.
+        """Keeps a link until `aclose`; has started when the central system has accepted it.
 
         Raises:
             DialFailed: the first dial was refused or found nobody. Later ones are repeated for ever.
@@ -149,8 +149,17 @@ class ChargePoint:
                 except DialFailed:
                     if self._links == 0:
                         raise
+                if self._leaving:
+                    nursery.cancel_scope.cancel()
+                    return
                 failures += 1
                 await trio.sleep(min(REDIAL_S[0] * 2**failures, REDIAL_S[1]) * self._chance.uniform(0.5, 1.0))
+
+    async def aclose(self) -> None:
+        """Closes the link for good, as the protocol wants it; `run` returns."""
+        self._leaving = True
+        if self._link is not None:
+            await self._link.aclose()
 
     async def _use(self, link: Link, task_status: trio.TaskStatus[None]) -> None:
         async def speak() -> None:

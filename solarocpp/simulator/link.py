@@ -15,7 +15,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 import trio
-from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, WebSocketConnection, open_websocket_url
+from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection, wrap_client_stream
 
 from solarocpp.errors import CallExpired, CallFailed, CallRefused, DialFailed, NotConnected, ProtocolViolation
 from solarocpp.ocpp.decoding import decode_confirmation, decode_request, encode_payload
@@ -26,6 +26,11 @@ from solarocpp.ocpp.rpc import AnswerReceived, CallReceived, FrameRefused, Repea
 # How long the central system may take to answer, in real seconds.
 CALL_DEADLINE_S = 30.0
 
+# The same for TCP, TLS and the WebSocket handshake, each; a password is checked meanwhile. And for a goodbye.
+CONNECT_DEADLINE_S = 15.0
+CLOSE_DEADLINE_S = 3.0
+
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 Dial = Callable[[], AbstractAsyncContextManager[WebSocketConnection]]
 """Opens a new link each time it is called."""
 
@@ -55,32 +60,70 @@ def dial_url(
         credentials = b64encode(f"{username}:{password or ''}".encode())
         headers.append((b"Authorization", b"Basic " + credentials))
     whole = f"{url.rstrip('/')}/{quote(identity, safe='')}"
-    # trio-websocket makes a context of its own only where none is given, which trusts the system's authorities.
-    context = ssl_context if urlsplit(url).scheme == "wss" else None
+    parts = urlsplit(whole)
 
     @asynccontextmanager
     async def dial() -> AsyncGenerator[WebSocketConnection]:
-        opened = False
+        failure: DialFailed | None = None
+        stream = await _connect(whole, ssl_context)
         try:
-            async with open_websocket_url(
-                whole, context, subprotocols=["ocpp1.6"], extra_headers=headers, disconnect_timeout=5
-            ) as connection:
-                opened = True
+            async with trio.open_nursery() as nursery:
                 try:
+                    with trio.fail_after(CONNECT_DEADLINE_S):
+                        connection = await wrap_client_stream(
+                            nursery,
+                            stream,
+                            parts.netloc.rpartition("@")[2],
+                            parts.path,
+                            subprotocols=["ocpp1.6"],
+                            extra_headers=headers,
+                        )
+                except trio.TooSlowError:  # also what trio-websocket makes of a connection that is closed in its face
+                    failure = DialFailed(whole, None, "no answer to the WebSocket handshake")
+                else:
                     yield connection
-                finally:
-                    # A client of trio-websocket 0.12 whose server closed first waits for the TCP close in vain.
-                    if connection.closed is not None:
-                        await trio.aclose_forcefully(connection._stream)  # noqa: SLF001 -- there is no other door
-        except ConnectionRejected as exc:
-            body = (exc.body or b"").decode(errors="replace").strip()
-            raise DialFailed(whole, exc.status_code, body) from exc
-        except (HandshakeError, ConnectionClosed, OSError, ssl.SSLError, trio.BrokenResourceError) as exc:
-            if not opened:
-                raise DialFailed(whole, None, _why(exc)) from exc
-            # The link is gone either way; how its closing handshake ended is nobody's business.
+                    with trio.move_on_after(CLOSE_DEADLINE_S):
+                        await connection.aclose()
+                nursery.cancel_scope.cancel()
+        except* ConnectionRejected as group:  # raised by the reader, which is a task of the nursery
+            failure = _refusal(whole, group)
+        finally:
+            # trio-websocket 0.12 leaves a client's stream open when the server closes first.
+            await trio.aclose_forcefully(stream)
+        if failure is not None:  # raised out here: the nursery would wrap it in a group
+            raise failure
 
     return dial
+
+
+def _refusal(url: str, group: BaseExceptionGroup[ConnectionRejected]) -> DialFailed:
+    rejected = group.exceptions[0]
+    if isinstance(rejected, BaseExceptionGroup):
+        return _refusal(url, rejected)
+    return DialFailed(url, rejected.status_code, (rejected.body or b"").decode(errors="replace").strip())
+
+
+async def _connect(url: str, ssl_context: ssl.SSLContext | None) -> Stream:
+    """The stream to a central system, with TLS for wss; a certificate is checked before anything is said."""
+    parts = urlsplit(url)
+    host, secure = parts.hostname or "", parts.scheme == "wss"
+    try:
+        with trio.fail_after(CONNECT_DEADLINE_S):
+            tcp = await trio.open_tcp_stream(host, parts.port or (443 if secure else 80))
+            if not secure:
+                return tcp
+            context = ssl_context or ssl.create_default_context()
+            tls = trio.SSLStream(tcp, context, server_hostname=host, https_compatible=True)
+            try:
+                await tls.do_handshake()
+            except BaseException:
+                await trio.aclose_forcefully(tls)
+                raise
+            return tls
+    except trio.TooSlowError as exc:
+        raise DialFailed(url, None, "no connection in time") from exc
+    except (OSError, trio.BrokenResourceError) as exc:
+        raise DialFailed(url, None, _why(exc)) from exc
 
 
 def _why(exc: BaseException) -> str:

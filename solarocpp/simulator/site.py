@@ -120,6 +120,9 @@ class Site:
                 with trio.move_on_after(FAREWELL_S):
                     for charge_point in self.charge_points:
                         await charge_point.backlog.wait_empty()
+                    async with trio.open_nursery() as goodbyes:
+                        for charge_point in self.charge_points:
+                            goodbyes.start_soon(charge_point.aclose)
                 nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             failure = _dial_failure(group)

@@ -358,6 +358,17 @@ async def test_other_calls_of_the_core_profile(
     assert (refusal[0], refusal[2]) == (4, "NotImplemented")
 
 
+async def test_a_link_is_closed_in_order(central: PlayedCentralSystem, jumping: Clock) -> None:
+    charge_point = make_charge_point(central)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(charge_point.run)
+        await trio.testing.wait_all_tasks_blocked()
+        await charge_point.aclose()
+    (link,) = central.links
+    assert link.closed is not None
+    assert link.closed.code == 1000
+
+
 async def test_the_first_dial_that_finds_nobody_is_an_error(central: PlayedCentralSystem, jumping: Clock) -> None:
     central.reachable = False
     with pytest.RaisesGroup(DialFailed):

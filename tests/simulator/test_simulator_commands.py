@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 
 if TYPE_CHECKING:
     from conftest import Cli, Serve
@@ -98,6 +99,29 @@ def test_simulate_a_day_against_a_server(tmp_path: Path, solarocpp_cli: Cli, run
         stranger = run(day_of_strangers, SOLAROCPP_PASSWORD="a person's password")
         assert stranger.returncode == 0
         assert "cars were sent away: the central system does not accept the id tags NOBODY" in stranger.stdout
+
+
+def test_simulate_over_tls_trusts_only_whom_it_is_told_to(
+    tmp_path: Path, solarocpp_cli: Cli, running_server: Serve
+) -> None:
+    data = tmp_path / "data"
+    solarocpp_cli(data, "charger", "add", "CP001")
+    solarocpp_cli(data, "authorization", "add", "SIM0001")
+    solarocpp_cli(data, "credential", "add", "depot", "--password-stdin", stdin="a person's password\n")
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    pem = str(tmp_path / "server.pem")
+    with running_server(data, "--tls-cert", pem, "--tls-key", pem) as server:
+        simulate = (*SOLAROCPP, "simulate", server.url("wss"), "--username", "depot", "--seconds", "1")
+        password = {"SOLAROCPP_PASSWORD": "a person's password"}
+        trusting = run((*simulate, "--ca", str(tmp_path / "ca.pem")), **password)
+        assert (trusting.returncode, trusting.stderr) == (0, "")
+        doubting = run(simulate, **password)
+        assert doubting.returncode == 1
+        assert "CERTIFICATE_VERIFY_FAILED" in doubting.stderr
+        assert len(doubting.stderr.splitlines()) == 1
 
 
 def test_simulate_says_when_nobody_listens() -> None:

@@ -42,6 +42,8 @@ class _Waiting:
 class OutgoingCalls:
     """The waiting callers of one link; RpcPeer keeps the order and the ids."""
 
+    __slots__ = ("_charger_id", "_identifier", "_peer", "_send", "_services", "_waiting", "_wake_timer")
+
     def __init__(
         self,
         peer: RpcPeer,

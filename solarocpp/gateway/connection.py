@@ -1,6 +1,6 @@
 """One charger's link: a nursery with reader, sender and timer around one RpcPeer.
 
-The reader hands every message to `_hear`, which is synchronous: decode, ask the central system, queue
+The reader hands every message to `hear`, which is synchronous: decode, ask the central system, queue
 the exchange at the store. So reading never waits for a handler or a commit, and pings are answered
 whatever the disk does. The answer leaves when the store says that the exchange is durable. Up to
 `MAX_UNANSWERED` exchanges wait; then the reader stops and TCP pushes back: a charger that flushes a
@@ -57,6 +57,28 @@ SILENCE_OF_THE_DEAF_S = 3.0
 class Link:
     """The link of one admitted charger, from the WebSocket accept to its end."""
 
+    __slots__ = (
+        "_calls",
+        "_claim",
+        "_close_wanted",
+        "_discovering",
+        "_end_reason",
+        "_gate",
+        "_journal",
+        "_nursery",
+        "_peer",
+        "_services",
+        "_stopped_reading",
+        "_stream",
+        "_tap",
+        "_timer_wake",
+        "_ws",
+        "charger_id",
+        "credential_id",
+        "identifier",
+        "unanswered",
+    )
+
     def __init__(self, services: Services, admitted: Admitted, transport: trio.abc.Stream, peer: str) -> None:
         self._services = services
         self._claim = admitted.claim
@@ -64,20 +86,12 @@ class Link:
         self.credential_id = admitted.credential.credential_id
         self.identifier = admitted.charger.identifier
         self._journal = LinkJournal(services, admitted.charger, peer)
-        self._log = self._journal.log
         self._peer = RpcPeer(id_prefix=secrets.token_hex(4) + "-")
         if self.charger_id in services.roster.last_exchanges:
             request, answer = services.roster.last_exchanges[self.charger_id]
             self._peer.recall(request, answer.encode())
         self._tap = FrameTap(lean=services.config.receive_path == "lean")
-        self._stream = LinkStream(
-            transport,
-            canonical_head(admitted.claim),
-            tap=self._tap,
-            on_text=self._hear,
-            may_read=self._reading_gate,
-            farewell=self._farewell,
-        )
+        self._stream = LinkStream(transport, canonical_head(admitted.claim), self._tap, self)
         self._ws: trio_websocket.WebSocketConnection | None = None
         self._nursery: trio.Nursery | None = None
         self._gate: trio.Event | None = None
@@ -98,7 +112,6 @@ class Link:
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                nursery.start_soon(self._run_sender)
                 request = await trio_websocket.wrap_server_stream(nursery, self._stream)
                 self._ws = await request.accept(subprotocol=self._claim.subprotocol)
                 replaced = self._services.roster.join(self)
@@ -109,12 +122,13 @@ class Link:
                 await self._hear_assembled(self._ws)
                 nursery.cancel_scope.cancel()
         except* trio_websocket.ConnectionClosed:
-            pass  # between the accept and the first read; what ended it is in _stream.broken
-        except* Exception:  # noqa: BLE001 catch point
+            pass  # between the accept and the first read
+        except* Exception:
             # Catch point 1 of 4 (style part 4): one defect, one link.
             self._end_reason = DEFECT
-            self._log.exception("link_failed")
+            self._journal.log.exception("link_failed")
         finally:
+            self._nursery = None
             self._closed()
             with trio.move_on_after(CLOSE_DEADLINE_S, shield=True):
                 await self._stream.aclose()
@@ -123,13 +137,13 @@ class Link:
         """Takes the messages that trio-websocket put together: fragments, or all on the stock path."""
         try:
             while True:
-                while (gate := self._reading_gate()) is not None:
+                while (gate := self.reading_gate()) is not None:
                     await gate.wait()
                 message = await ws.get_message()
                 if isinstance(message, str):
-                    self._hear(message)
+                    self.hear(message)
                 else:
-                    self._log.debug("frame_ignored", reason="binary message", size=len(message))
+                    self._journal.log.debug("frame_ignored", reason="binary message", size=len(message))
         except trio_websocket.ConnectionClosed as closed:
             if closed.reason is not None and not self._close_wanted:
                 self._end_reason = f"closed with {closed.reason.code} {closed.reason.reason or ''}".rstrip()
@@ -138,7 +152,7 @@ class Link:
         self._services.roster.leave(self)
         self._calls.abandon()
         if self._ws is not None:
-            self._journal.closed(self._stream.broken or self._end_reason)
+            self._journal.closed(self._end_reason)
 
     def info(self) -> LinkInfo:
         """Tells what is known of this link."""
@@ -170,17 +184,23 @@ class Link:
             self._gate.set()
             self._gate = None
 
-    async def _run_sender(self) -> None:
-        await self._stream.run_sender(self._services.config.send_deadline_s)
-        if self._stream.broken and self._ws is not None and self._close_wanted is None:
-            self._log.warning("link_slow", reason=self._stream.broken)
+    def start_sender(self) -> None:
+        """Has a task empty the stream's backlog."""
+        if self._nursery is not None:
+            self._nursery.start_soon(self._stream.run_sender, self._services.config.send_deadline_s)
+
+    def stream_broke(self, reason: str) -> None:
+        """Ends the link: nothing can be sent any more."""
+        if self._close_wanted is None:
+            self._end_reason = reason
+            self._journal.log.warning("link_slow", reason=reason)
         self._cancel()
 
     def _wake_timer(self) -> None:
         self._timer_wake.set()
 
-    def _farewell(self) -> bytes:
-        """The close frame for a link that ends because a frame broke the rules; else nothing."""
+    def farewell(self) -> bytes:
+        """Gives the close frame for a link that ends because a frame broke the rules; else nothing."""
         if self._end_reason == DEFECT:
             return close_frame(1011, DEFECT)
         closed = self._ws.closed if self._ws is not None else None
@@ -194,15 +214,16 @@ class Link:
 
     # -- theirs: CALLs from the charge point ---------------------------------------------------------------
 
-    def _reading_gate(self) -> trio.Event | None:
-        """Something to wait for before reading on, while too much is unanswered."""
+    def reading_gate(self) -> trio.Event | None:
+        """Gives something to wait for before reading on, while too much is unanswered."""
         if self._close_wanted or (self.unanswered < MAX_UNANSWERED and not self._stopped_reading):
             return None
         if self._gate is None:
             self._gate = trio.Event()
         return self._gate
 
-    def _hear(self, text: str) -> None:
+    def hear(self, text: str) -> None:
+        """Takes one message; never waits."""
         if self._close_wanted:
             return  # not confirmed, so the charge point keeps it and tries again
         self._journal.messages += 1
@@ -219,13 +240,13 @@ class Link:
             case AnswerReceived():
                 self._calls.answered(heard.ticket, heard.result, text)
             case LateAnswer():
-                self._log.warning("answer_late", unique_id=heard.unique_id)
+                self._journal.log.warning("answer_late", unique_id=heard.unique_id)
             case FrameRefused():
                 self._journal.refused += 1
                 self._journal.refuse("unreadable", heard.violation, text)
                 self._send(heard.frame)
             case FrameIgnored():
-                self._log.debug("frame_ignored", reason=heard.reason)
+                self._journal.log.debug("frame_ignored", reason=heard.reason)
 
     def _answer(self, call: Call, text: str) -> None:
         services = self._services
@@ -238,9 +259,9 @@ class Link:
         except ProtocolViolation as violation:
             self._refuse(call, violation, text)
             return
-        except Exception:  # noqa: BLE001 catch point
+        except Exception:
             # Catch point 2 of 4: one defect, one message. The text sent says nothing of our insides.
-            self._log.exception("call_failed", action=call.action, unique_id=call.unique_id)
+            self._journal.log.exception("call_failed", action=call.action, unique_id=call.unique_id)
             self._refuse(call, _internal_error(), text)
             return
         if decoded.repairs:
@@ -284,7 +305,7 @@ class Link:
                 self._send(frame)
             return
         self._services.central.undo(effects)
-        self._log.error("call_not_stored", action=call.action, unique_id=call.unique_id)
+        self._journal.log.error("call_not_stored", action=call.action, unique_id=call.unique_id)
         self._refuse(call, _internal_error(), text)
 
     def _refuse(self, call: Call, violation: ProtocolViolation, text: str) -> None:
@@ -321,7 +342,7 @@ class Link:
         try:
             await self.call(GetConfigurationRequest(key=(CONNECTOR_COUNT_KEY,)))
         except CallFailed as failed:
-            self._log.info("connectors_unknown", reason=str(failed))  # asked again at the next boot
+            self._journal.log.info("connectors_unknown", reason=str(failed))  # asked again at the next boot
         finally:
             self._discovering = False
 
@@ -363,7 +384,7 @@ class Link:
         if self._journal.messages and not self._tap.pongs:
             self._services.roster.note_deaf_to_pings(self.charger_id)
         self._end_reason = f"nothing was heard for {seconds:.0f} s after a ping"
-        self._log.warning("link_silent", seconds=round(seconds))
+        self._journal.log.warning("link_silent", seconds=round(seconds))
         self._cancel()
 
 

@@ -5,7 +5,6 @@ The ledger holds what was said; this holds what happened to the link: opened, cl
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import structlog
@@ -26,15 +25,22 @@ EventData = dict[str, str | int | float | bool | None]
 class LinkJournal:
     """Tells of one link, and counts."""
 
+    __slots__ = ("_charger", "_peer", "_services", "_since", "messages", "refused", "repairs")
+
     def __init__(self, services: Services, charger: Charger, peer: str) -> None:
         self._services = services
         self._charger = charger
         self._peer = peer
         self._since = services.clock()
-        self.log = structlog.get_logger().bind(identifier=charger.identifier)
         self.messages = 0
         self.refused = 0
-        self.repairs: Counter[str] = Counter()
+        self.repairs: dict[str, int] = {}
+
+    @property
+    def log(self) -> structlog.typing.FilteringBoundLogger:
+        """A logger that names the charger; made when needed, a thousand idle links write nothing."""
+        logger: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(identifier=self._charger.identifier)
+        return logger
 
     def info(self, unanswered: int) -> LinkInfo:
         """Tells what is known of the link."""
@@ -88,7 +94,7 @@ class LinkJournal:
     def repaired(self, repairs: Sequence[Repair], action: str) -> None:
         """A lenience was needed; the first of its kind on a link becomes an event with the details."""
         for repair in repairs:
-            self.repairs[repair.name] += 1
+            self.repairs[repair.name] = self.repairs.get(repair.name, 0) + 1
             if self.repairs[repair.name] == 1:
                 self.log.debug("message_repaired", repair=repair.name, action=action)
                 self._event(

@@ -6,13 +6,14 @@
     trio-websocket --send_all--> the same way, so frames never interleave
 
 Per message that leaves one wait for the socket and two system calls, and no queue or task between.
-The backlog is bounded in bytes; `run_sender` empties it and gives up after the send deadline.
+The backlog is bounded in bytes. A task empties it while there is one (a task that only waits would cost
+2 KiB a link) and gives up after the send deadline.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from typing import Protocol
 
 import trio
 
@@ -23,6 +24,25 @@ MAX_BACKLOG_BYTES = 1 << 20
 _RECEIVE_BYTES = 65536
 
 
+class StreamOwner(Protocol):
+    """What a stream needs of the link it serves."""
+
+    def hear(self, text: str) -> None:
+        """Takes a plain message, in the reader's task; must not block."""
+
+    def reading_gate(self) -> trio.Event | None:
+        """Gives something to wait for before reading on, while too much is unanswered (TCP pushes back)."""
+
+    def farewell(self) -> bytes:
+        """Gives the close frame to end with where the library sent none."""
+
+    def start_sender(self) -> None:
+        """Has a task run `run_sender`: the backlog begins to fill."""
+
+    def stream_broke(self, reason: str) -> None:
+        """Ends the link: nothing can be sent any more."""
+
+
 class LinkStream(trio.abc.Stream):
     """A Trio stream for trio-websocket that delivers plain text messages past it.
 
@@ -30,34 +50,34 @@ class LinkStream(trio.abc.Stream):
         transport: the TCP or TLS stream.
         head: bytes trio-websocket reads first: the canonical request head.
         tap: splits what arrives.
-        on_text: gets each plain message; called in the reader's task, must not block.
-        may_read: awaited before reading on, so that a link with too much unanswered waits (TCP pushes back).
-        farewell: gives the close frame to end with where the library sent none.
+        owner: the link.
     """
 
-    def __init__(  # noqa: PLR0913 what a link is to its stream, said once
-        self,
-        transport: trio.abc.Stream,
-        head: bytes,
-        *,
-        tap: FrameTap,
-        on_text: Callable[[str], None],
-        may_read: Callable[[], trio.Event | None],
-        farewell: Callable[[], bytes],
-    ) -> None:
+    __slots__ = (
+        "_backlog",
+        "_close_sent",
+        "_drained",
+        "_fd",
+        "_foreign_data",
+        "_head",
+        "_owner",
+        "_tap",
+        "_transport",
+        "broken",
+        "bytes_received",
+        "last_heard",
+    )
+
+    def __init__(self, transport: trio.abc.Stream, head: bytes, tap: FrameTap, owner: StreamOwner) -> None:
         self._transport = transport
         self._head = head
         self._tap = tap
-        self._on_text = on_text
-        self._may_read = may_read
-        self._farewell = farewell
+        self._owner = owner
         self._close_sent = False
         # Direct system calls only on a plain socket; TLS goes through its own stream.
         self._fd = transport.socket.fileno() if isinstance(transport, trio.SocketStream) else None
         self._backlog = bytearray()
-        self._work = trio.Event()
-        self._drained = trio.Event()
-        self._drained.set()
+        self._drained: trio.Event | None = None  # while there is a backlog
         self._foreign_data = False
         self.broken: str | None = None
         self.last_heard = trio.current_time()
@@ -76,7 +96,7 @@ class LinkStream(trio.abc.Stream):
         while True:
             taken = self._tap.take()
             if taken is None:
-                while (gate := self._may_read()) is not None:
+                while (gate := self._owner.reading_gate()) is not None:
                     await gate.wait()
                 data = await self._receive()
                 if not data:
@@ -85,7 +105,7 @@ class LinkStream(trio.abc.Stream):
                 self.bytes_received += len(data)
                 self._tap.feed(data)
             elif isinstance(taken, str):
-                self._on_text(taken)
+                self._owner.hear(taken)
             else:
                 self._foreign_data = True
                 return taken
@@ -125,29 +145,26 @@ class LinkStream(trio.abc.Stream):
         if len(self._backlog) > MAX_BACKLOG_BYTES:
             self._break("it does not read what we send")
             return
-        if self._drained.is_set():
+        if self._drained is None:
             self._drained = trio.Event()
-        self._work.set()
+            self._owner.start_sender()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Sends `data` behind everything sent before and returns when it is out."""
         self._close_sent = self._close_sent or bytes(data[:1]) == CLOSE_OPCODE
         self.send_nowait(bytes(data))
-        await self._drained.wait()
+        await self.wait_send_all_might_not_block()
         if self.broken:
             raise trio.BrokenResourceError(self.broken)
 
     async def run_sender(self, deadline_s: float) -> None:
-        """Empties the backlog as the peer takes it; returns when the link is broken."""
-        while not self.broken:
-            await self._work.wait()
-            self._work = trio.Event()
-            while self._backlog and not self.broken:
-                with trio.move_on_after(deadline_s) as waiting:
-                    await self._send_some()
-                if waiting.cancelled_caught:
-                    self._break(f"it took nothing for {deadline_s:g} s")
-            self._drained.set()
+        """Empties the backlog as the peer takes it; returns when it is empty, or the link broken."""
+        while self._backlog and not self.broken:
+            with trio.move_on_after(deadline_s) as waiting:
+                await self._send_some()
+            if waiting.cancelled_caught:
+                self._break(f"it took nothing for {deadline_s:g} s")
+        self._note_drained()
 
     async def _send_some(self) -> None:
         backlog = bytes(self._backlog)
@@ -166,14 +183,23 @@ class LinkStream(trio.abc.Stream):
         del self._backlog[:sent]
 
     def _break(self, reason: str) -> None:
-        self.broken = reason
+        self._end(reason)
+        self._owner.stream_broke(reason)
+
+    def _end(self, reason: str) -> None:
+        self.broken = self.broken or reason
         self._backlog.clear()
-        self._drained.set()
-        self._work.set()
+        self._note_drained()
+
+    def _note_drained(self) -> None:
+        if self._drained is not None:
+            self._drained.set()
+            self._drained = None
 
     async def wait_send_all_might_not_block(self) -> None:
         """Waits until the backlog is empty."""
-        await self._drained.wait()
+        if self._drained is not None:
+            await self._drained.wait()
 
     async def aclose(self) -> None:
         """Closes the transport; what waits in the backlog is dropped.
@@ -183,7 +209,7 @@ class LinkStream(trio.abc.Stream):
         """
         if not self._close_sent:
             self._close_sent = True
-            self.send_nowait(self._farewell())
-        self._break(self.broken or "closed")
+            self.send_nowait(self._owner.farewell())
+        self._end("closed")
         self._fd = None
         await self._transport.aclose()

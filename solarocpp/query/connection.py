@@ -37,6 +37,8 @@ def open_data(path: str | PathLike[str]) -> duckdb.DuckDBPyConnection:
         StoreLocked: a server holds the store; the text says where to ask it.
         StoreError: there is no store at `path`, or it cannot be read.
     """
+    if "://" in str(path):
+        raise StoreError(f"{path}: a running server is asked with `solarocpp sql` or its web API.")
     file = Path(path)
     if file.is_dir():
         file /= DATABASE

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from solarocpp.metering.datums import Datum
+from solarocpp.metering.datums import Datum, SessionProperties, StatusProperties
 from solarocpp.store.database import Connection
 from solarocpp.store.effects import DatumObserved, SignedReadingKept
 from solarocpp.store.rows import Value, as_json, columns_of, insert_rows, quoted, unfolded
@@ -57,6 +57,7 @@ class DatumTable:
         names = con.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = 'datum'").fetchall()
         # DuckDB matches names in any case, so a property has one spelling: the first.
         self._spelling = {name.lower(): name for (name,) in names if name.lower() not in _FIXED}
+        self._properties = frozenset(self._spelling.values())
         self._newest: dict[Stream, datetime] = {
             Stream(node_id, source_id): created.astimezone(UTC)
             for node_id, source_id, created in con.execute(
@@ -67,15 +68,17 @@ class DatumTable:
     @property
     def properties(self) -> frozenset[str]:
         """Names of the property columns that exist."""
-        return frozenset(self._spelling.values())
+        return self._properties
 
     def missing(self, effects: Iterable[DatumObserved]) -> list[str]:
         """Lists properties that have no column yet, in order of appearance."""
         new: dict[str, str] = {}
+        known = self._properties
         for effect in effects:
-            for name in effect.datum.properties:
-                if name.lower() not in self._spelling:
-                    new.setdefault(name.lower(), name)
+            if not effect.datum.properties.keys() <= known:
+                for name in effect.datum.properties:
+                    if name.lower() not in self._spelling:
+                        new.setdefault(name.lower(), name)
         return list(new.values())
 
     def add_columns(self, con: Connection, names: Iterable[str]) -> Mapping[str, str]:
@@ -98,6 +101,7 @@ class DatumTable:
     def accept_columns(self, added: Mapping[str, str]) -> None:
         """Takes note of columns that a committed transaction made."""
         self._spelling.update(added)
+        self._properties = frozenset(self._spelling.values())
 
     def apply(self, con: Connection, effects: Sequence[DatumObserved]) -> Mapping[Stream, datetime]:
         """Writes datums; `accept` what it returns once the transaction is committed."""
@@ -125,26 +129,23 @@ class DatumTable:
 
     def _merge(self, effects: Iterable[DatumObserved]) -> dict[tuple[datetime, int, str], _Merged]:
         merged: dict[tuple[datetime, int, str], _Merged] = {}
-        spelling = self._spelling
+        known = self._properties
         for effect in effects:
             datum = effect.datum
             key = (datum.created, datum.node_id, datum.source_id)
             item = merged.get(key)
             if item is None:
-                row: dict[str, Value] = {
-                    "created": datum.created,
-                    "nodeId": datum.node_id,
-                    "sourceId": datum.source_id,
-                }
-                item = merged[key] = _Merged(row, {})
-            item.row["received"] = effect.received
-            if datum.session is not None or datum.status is not None:
-                item.row.update(_given(datum))
-            if datum.contexts is None and not item.contexts:
-                for name, value in datum.properties.items():
-                    item.row[spelling[name.lower()]] = value
+                item = merged[key] = _Merged(dict(zip(_KEY, key, strict=True)), {})
+            row = item.row
+            row["received"] = effect.received
+            if datum.session is not None:
+                _add_session(row, datum.session)
+            if datum.status is not None:
+                _add_status(row, datum.status)
+            if datum.contexts is None and not item.contexts and datum.properties.keys() <= known:
+                row.update(datum.properties)
             else:
-                _merge_by_context(item, datum, spelling)
+                _merge_by_context(item, datum, self._spelling)
         return merged
 
 
@@ -258,30 +259,30 @@ def _key(row: Sequence[object]) -> tuple[object, ...]:
     return (created.astimezone(UTC) if isinstance(created, datetime) else created, *stream)
 
 
-def _given(datum: Datum) -> dict[str, Value]:
-    """Lists the status and session properties that a datum has."""
-    values: dict[str, Value] = {}
-    if (session := datum.session) is not None:
-        values = {
-            "sessionId": session.session_id,
-            "transactionId": session.transaction_id,
-            "token": session.token,
-            "duration": session.duration_s,
-            "endDate": session.end_date,
-            "endReason": session.end_reason,
-            "endToken": session.end_token,
-        }
-    if (status := datum.status) is not None:
-        values |= {
-            "status": status.status,
-            "errorCode": status.error_code,
-            "info": status.info,
-            "vendorErrorCode": status.vendor_error_code,
-            "vendorId": status.vendor_id,
-            "sessionId": status.session_id,
-            "transactionId": status.transaction_id,
-        }
-    return {name: value for name, value in values.items() if value is not None}
+def _add_session(row: dict[str, Value], session: SessionProperties) -> None:
+    row["sessionId"] = session.session_id
+    row["transactionId"] = session.transaction_id
+    row["token"] = session.token
+    row["duration"] = session.duration_s
+    if session.end_date is not None:  # and only then are the others there
+        row["endDate"] = session.end_date
+        if session.end_reason is not None:
+            row["endReason"] = session.end_reason
+        if session.end_token is not None:
+            row["endToken"] = session.end_token
+
+
+def _add_status(row: dict[str, Value], status: StatusProperties) -> None:
+    values: dict[str, Value] = {
+        "status": status.status,
+        "errorCode": status.error_code,
+        "info": status.info,
+        "vendorErrorCode": status.vendor_error_code,
+        "vendorId": status.vendor_id,
+        "sessionId": status.session_id,
+        "transactionId": status.transaction_id,
+    }
+    row.update({name: value for name, value in values.items() if value is not None})
 
 
 def sessions_of(effects: Iterable[DatumObserved]) -> set[UUID]:

@@ -25,7 +25,8 @@ def store_of(series: list[tuple[int, int | None]]) -> duckdb.DuckDBPyConnection:
         rows.append({"minute": minute, "wh": wh})
     con.execute(
         """CREATE TABLE datum AS SELECT
-            TIMESTAMPTZ '2026-01-01' + to_minutes(minute) AS created, 1 AS "nodeId", '/a' AS "sourceId", wh AS "wattHours"
+            TIMESTAMPTZ '2026-01-01' + to_minutes(minute) AS created,
+            1 AS "nodeId", '/a' AS "sourceId", wh AS "wattHours"
         FROM (SELECT unnest(from_json(?, '[{"minute": "BIGINT", "wh": "DOUBLE"}]'), recursive := true))""",
         [json.dumps(rows)],
     )

@@ -107,7 +107,9 @@ class Store:
             self._tail_last = last_seq(con)
             self._watermark = watermark(con)
         self._projector = Projector(database, self._tables, self._announce)
-        self._writer = Writer(database, self._tail_last, self._projector, self._deliver)
+        self._writer = Writer(
+            database, self._tail_last, self._projector, deliver=self._deliver, wake=self._at_end_of_turn
+        )
 
     def record(self, exchange: Exchange | None, effects: Sequence[Effect], on_outcome: Outcome | None = None) -> None:
         """Queues an exchange and what it changes; never blocks.
@@ -255,6 +257,12 @@ class Store:
             raise StoreFull(str(self._database.path), "too much waits to be written")
         await finished.wait()
         return answer.result()
+
+    def _at_end_of_turn(self, call: Callable[[], None]) -> None:
+        if self._token is None:
+            call()
+        else:
+            self._token.run_sync_soon(call, idempotent=True)
 
     def _deliver(self, outcomes: Sequence[Outcome], committed: bool) -> None:  # noqa: FBT001 the outcome itself
         if self._token is not None:

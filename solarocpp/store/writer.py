@@ -57,14 +57,23 @@ class Writer:
         last: number of the newest exchange in the ledger.
         projector: is given everything that was committed, in order.
         deliver: calls outcomes with True or False in the Trio thread.
+        wake: calls what it is given at the end of the Trio thread's turn, once. So one commit takes all that
+            the links bring in a turn, and the two threads do not fight for the interpreter meanwhile.
     """
 
     def __init__(
-        self, database: Database, last: int, projector: Projector, deliver: Callable[[Sequence[Outcome], bool], None]
+        self,
+        database: Database,
+        last: int,
+        projector: Projector,
+        *,
+        deliver: Callable[[Sequence[Outcome], bool], None],
+        wake: Callable[[Callable[[], None]], None],
     ) -> None:
         self._database = database
         self._projector = projector
         self._deliver = deliver
+        self._wake = wake
         self._queue: deque[Record | Change] = deque()
         self._awake = threading.Event()
         self._stopping = False
@@ -87,7 +96,7 @@ class Writer:
             return False
         self._queue.append(entry)
         if not self._awake.is_set():
-            self._awake.set()
+            self._wake(self._awake.set)
         return True
 
     def stop(self) -> None:
@@ -169,5 +178,7 @@ class Writer:
 
     def _tell(self, records: Sequence[Record], *, committed: bool) -> None:
         outcomes = [record.on_outcome for record in records if record.on_outcome is not None]
+        if not committed:
+            outcomes.reverse()  # what they changed in memory is undone newest first
         if outcomes:
             self._deliver(outcomes, committed)

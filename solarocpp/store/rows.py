@@ -42,7 +42,9 @@ def unfolded(table: str, columns: Sequence[str]) -> str:
     types = _TYPES[table]
     layout = {name: types.get(name) or property_column(name).type for name in columns}
     shape = _ENCODER.encode([layout]).decode().replace("'", "''")
-    return f"(SELECT unnest(from_json(?, '{shape}'), recursive := true))"
+    # Field by field: unnest(..., recursive := true) does the same and takes twice the time for the whole insert.
+    fields = ", ".join(f'r."{name}" AS "{name}"' for name in columns)
+    return f"(SELECT {fields} FROM (SELECT unnest(from_json(?, '{shape}')) AS r))"
 
 
 def as_json(rows: Sequence[Mapping[str, Value]]) -> str:

@@ -70,7 +70,7 @@ def _observe(
     charger = scene.charger
     plausible = plausible_time(request.timestamp, scene.received)
     began = SessionStarted(
-        session_id=scene.transactions.session_id(charger.charger_id, transaction_id, plausible or scene.received),
+        session_id=scene.transactions.session_id(transaction_id),
         node_id=charger.node_id,
         source_id=source_id(
             charger.source_id_template,

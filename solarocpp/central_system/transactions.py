@@ -90,9 +90,9 @@ class Transactions:
 
     # -- questions -----------------------------------------------------------------------------------------
 
-    def session_id(self, charger_id: int, transaction_id: int, started: datetime) -> UUID:
+    def session_id(self, transaction_id: int) -> UUID:
         """Makes the sessionId of a transaction; the same one whenever it is asked."""
-        return session_id_for(self._store_id, charger_id, transaction_id, started)
+        return session_id_for(self._store_id, transaction_id)
 
     def find(self, charger_id: int, transaction_id: int) -> SessionRecord | None:
         """Finds a transaction of this charger, open or not; other chargers' are none of its business (Q69)."""

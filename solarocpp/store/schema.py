@@ -269,7 +269,7 @@ REGISTRY_TABLES: tuple[Table, ...] = (
         (
             Column("accountId", "BIGINT", "", "`account.accountId`"),
             Column("sourceIdTemplate", "VARCHAR", "", "template of source ids; empty: the built-in one"),
-            Column("publish", "BOOLEAN", "", "hand datums to publishers; empty: yes"),
+            Column("publish", "BOOLEAN", "", "make datums of readings; empty: yes"),
         ),
     ),
     Table(
@@ -278,7 +278,7 @@ REGISTRY_TABLES: tuple[Table, ...] = (
         (
             Column("chargerId", "BIGINT", "", "`charger.chargerId`"),
             Column("sourceIdTemplate", "VARCHAR", "", "template of source ids"),
-            Column("publish", "BOOLEAN", "", "hand datums to publishers"),
+            Column("publish", "BOOLEAN", "", "make datums of readings"),
         ),
     ),
 )

@@ -89,7 +89,7 @@ BEGINNING = TransactionsSnapshot(
     open=[session_record()],
     recent=[
         session_record(
-            session_id=Transactions(TransactionsSnapshot([], [], 1), STORE_ID).session_id(7, 2, after(-90)),
+            session_id=Transactions(TransactionsSnapshot([], [], 1), STORE_ID).session_id(2),
             transaction_id=2,
             started=after(-90),
             ended=after(-30),

@@ -27,7 +27,7 @@ def test_session_begins_with_a_datum_m1() -> None:
 
 def test_session_id_is_the_stores() -> None:
     _, answer = Site().start()
-    assert one(answer, SessionStarted).session_id == session_id_for(STORE_ID, 7, 1, T)
+    assert one(answer, SessionStarted).session_id == session_id_for(STORE_ID, 1)
 
 
 @pytest.mark.parametrize(("token", "status"), [("nobody", "Invalid"), ("blocked", "Blocked"), ("expired", "Expired")])

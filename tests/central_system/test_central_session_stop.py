@@ -9,7 +9,6 @@ from charging_site import (
     OUTLET,
     SESSION_ID,
     Site,
-    T,
     after,
     at,
     datum,
@@ -166,7 +165,7 @@ def test_stop_without_number_that_fits_nothing_is_unmatched_q64(site: Site, odd:
 
 
 def test_stop_without_number_that_fits_two_sessions_is_unmatched_q64() -> None:
-    other = session_record(connector_id=2, transaction_id=124, session_id=Site().transactions.session_id(7, 124, T))
+    other = session_record(connector_id=2, transaction_id=124, session_id=Site().transactions.session_id(124))
     site = Site(open_sessions=[session_record(), other])
     assert events(site.stop(-1, token=None)) == ["stop_unmatched"]
     assert len(site.transactions.open_sessions(7)) == 2

@@ -20,7 +20,9 @@ Template = Annotated[
         help="Template of source IDs, with {chargerIdentifier}, {chargePointId}, {evseId}, {connectorId}, {location}."
     ),
 ]
-Publish = Annotated[bool | None, Parameter(help="Make datums of readings; sessions, status and the ledger are kept either way.")]
+Publish = Annotated[
+    bool | None, Parameter(help="Make datums of readings; sessions, status and the ledger are kept either way.")
+]
 Reset = Annotated[bool, Parameter(negative="", help="First go back to what the account or the program says.")]
 
 

@@ -121,7 +121,7 @@ def _schema(con: Connection) -> Iterator[Finding]:
     newest = len(MIGRATIONS)
     yield Finding("schema", "ok" if version == newest else "error", f"version {version}, this solarocpp has {newest}")
     for view in VIEWS:
-        # A view that was not renewed with its table's columns refuses to answer.
+        # Its SQL names columns; one that is gone would make it refuse to answer.
         con.execute(f'SELECT * FROM "{view.name}" LIMIT 0')
         yield Finding(f"view_{view.name}", "ok", "answers")
 

@@ -136,7 +136,7 @@ class Tables:
 
             def change(con: Connection) -> Mapping[str, str]:
                 added = self._datums.add_columns(con, missing)
-                # A view remembers the columns of its table and would refuse to answer.
+                # The totals of sessions use phases where there are any.
                 _create_views(con, self._datums.properties.union(added.values()))
                 return added
 

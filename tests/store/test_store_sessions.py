@@ -46,6 +46,7 @@ REGISTERS = {
     "glitches at the end, and is stopped right": ([1000, 2000, 0, 2000], 1000),
     # Q84: lifetime register in start and stop, one of the session's own in between.
     "is relative between start and stop": ([4_076_000, 0, 1500, 3000, 5000, 4_081_000], 5000),
+    "is relative, and takes a step larger than half of the lifetime": ([5000, 0, 3000, 3500, 8500], 3500),
     "is relative and the session still runs": ([4_076_000, 0, 1500, 3000], 3000),
     "alternates between lifetime and relative": ([5000, 0, 5500, 500, 6000, 1000, 6500], 1500),
     # Q82: the stop carries 0 for unknown.

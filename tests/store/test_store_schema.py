@@ -13,6 +13,7 @@ from stored import T, rows
 
 from solarocpp.errors import SchemaTooNew, StoreError, StoreLocked
 from solarocpp.store import Store, open_store
+from solarocpp.store.database import Database
 from solarocpp.store.migrations import MIGRATIONS, migrate, schema_version
 from solarocpp.store.schema import PHASES, SECRET_TABLES, TABLES, VIEWS, Table, property_column
 
@@ -86,9 +87,10 @@ class TestMigration:
     @pytest.mark.parametrize("dump", OLDER, ids=lambda path: path.stem)
     def test_store_of_an_earlier_version_opens(self, tmp_path: Path, dump: Path) -> None:
         """The dump was made by that version, with a session and a phase column in it; its data must be all there."""
-        con = duckdb.connect(str(tmp_path / "solarocpp.duckdb"))
-        con.execute(dump.read_text())
-        con.close()
+        database = Database(tmp_path / "solarocpp.duckdb")
+        with database.writing() as con:
+            con.execute(dump.read_text())
+        database.close()
         store = open_store(tmp_path, now=T)
         try:
             for table in (*TABLES, *VIEWS):

@@ -6,9 +6,10 @@ and chargers are in every line that concerns one; id tags only at debug level, s
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TextIO, cast
 
 import structlog
 
@@ -88,6 +89,18 @@ def _redact(_logger: object, level: str, line: MutableMapping[str, Any]) -> Muta
     return line
 
 
+class _Unfailing:
+    """Standard error, without its errors: on a full disk a log line is lost, and never what it tells about."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+
+
 def configure_logs(log_format: Literal["console", "json"] = "console", level: Level = "info") -> None:
     """Sets structlog up for the process: lines go to stderr, times are UTC."""
     tty = sys.stderr.isatty()
@@ -107,6 +120,6 @@ def configure_logs(log_format: Literal["console", "json"] = "console", level: Le
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Unfailing())),
         cache_logger_on_first_use=False,
     )

@@ -1,0 +1,90 @@
+"""A disk that is full for a while, under the whole server: refused, alive, and well again by itself."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import resource
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trio_websocket
+
+import solarocpp.query as q
+
+pytestmark = pytest.mark.slow  # a server process of its own
+
+
+def meter_values(unique_id: str, minute: int) -> list[Any]:
+    reading = {"timestamp": f"2026-03-01T11:{minute:02}:00Z", "sampledValue": [{"value": str(minute)}]}
+    return [2, unique_id, "MeterValues", {"connectorId": 1, "meterValue": [reading]}]
+
+
+async def exchange(ws: trio_websocket.WebSocketConnection, frame: list[Any]) -> list[Any]:
+    await ws.send_message(json.dumps(frame))
+    with trio.fail_after(10):
+        return json.loads(await ws.get_message())
+
+
+async def test_a_full_disk_refuses_messages_and_loses_none(
+    tmp_path: Path, solarocpp_cli: Callable[..., Any], running_server: Callable[..., Any]
+) -> None:
+    """The kernel refuses the server's writes as a full disk would (RLIMIT_FSIZE); then there is space again."""
+    data = tmp_path / "data"
+    solarocpp_cli(data, "charger", "add", "CP001")
+    solarocpp_cli(data, "credential", "add", "depot", "--password-stdin", stdin="correct horse battery")
+    basic = b"Basic " + base64.b64encode(b"depot:correct horse battery")
+    with running_server(data) as server:
+        _, hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+        async with trio_websocket.open_websocket_url(
+            f"{server.url()}/CP001", subprotocols=["ocpp1.6"], extra_headers=[(b"Authorization", basic)]
+        ) as ws:
+            assert await exchange(ws, meter_values("1", 1)) == [3, "1", {}]
+            resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (1, hard))
+            refused = await exchange(ws, meter_values("2", 2))
+            assert refused[:3] == [4, "2", "InternalError"]
+            assert "solarocpp.duckdb" not in json.dumps(refused)  # nothing of our insides
+            assert (await exchange(ws, [2, "h", "Heartbeat", {}]))[:2] == [3, "h"]
+            resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+            with trio.fail_after(10):
+                while (await exchange(ws, meter_values("2", 2)))[0] != 3:  # as a charge point does
+                    pass
+            assert await exchange(ws, meter_values("3", 3)) == [3, "3", {}]
+    with q.open(data) as con:
+        rows = con.sql("SELECT epoch_us(created) // 60000000 % 60, wattHours FROM datum ORDER BY 1").fetchall()
+        ledger = con.sql("SELECT count(*) FROM ledger").fetchall()
+    assert rows == [(1, 1.0), (2, 2.0), (3, 3.0)]
+    assert ledger == [(3,)]
+
+
+async def test_a_graceful_stop_answers_what_was_received_and_says_it_comes_back(
+    tmp_path: Path, solarocpp_cli: Callable[..., Any], running_server: Callable[..., Any]
+) -> None:
+    """Close code 1012: service restart, dial again soon (Q23)."""
+    data = tmp_path / "data"
+    solarocpp_cli(data, "charger", "add", "CP001")
+    solarocpp_cli(data, "credential", "add", "depot", "--password-stdin", stdin="correct horse battery")
+    basic = b"Basic " + base64.b64encode(b"depot:correct horse battery")
+    with running_server(data) as server:
+        async with trio_websocket.open_websocket_url(
+            f"{server.url()}/CP001", subprotocols=["ocpp1.6"], extra_headers=[(b"Authorization", basic)]
+        ) as ws:
+            for minute in range(20):
+                await ws.send_message(json.dumps(meter_values(str(minute), minute)))
+            assert json.loads(await ws.get_message()) == [3, "0", {}]
+            assert await trio.to_thread.run_sync(server.stop) == 0
+            answered = 1
+            with contextlib.suppress(trio_websocket.ConnectionClosed):
+                while await ws.get_message():
+                    answered += 1
+            assert ws.closed is not None
+            assert ws.closed.code == 1012
+            await ws._stream.aclose()
+    with q.open(data) as con:
+        assert con.sql("SELECT count(*) FROM datum").fetchall() == [(answered,)]
+    assert not (data / "solarocpp.duckdb.wal").exists()
+    assert not (data / "server.json").exists()

@@ -51,7 +51,7 @@ async def test_wrong_question_is_a_store_error(store: Store) -> None:
     "sql",
     [
         "SELECT * FROM read_text('/etc/hostname')",
-        "COPY node TO '/tmp/solarocpp_node.csv'",
+        "COPY node TO 'solarocpp_node.csv'",
         "SET enable_external_access = true",
         "INSTALL httpfs",
         "LOAD httpfs",

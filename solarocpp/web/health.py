@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 
 import solarocpp.query as q
 from solarocpp.registry import DEFAULT_ACCOUNT, Registry
-from solarocpp.store import Store, StoreStatistics
+from solarocpp.store import Store, StoreStatistics, health
 from solarocpp.store.registry import Connection
 from solarocpp.web.answers import Answer
 from solarocpp.web.management import Clock
@@ -24,6 +24,8 @@ LOW_DISK_BYTES: Final = 1_000_000_000
 STALE_SESSION: Final = timedelta(days=3)
 # What only the server's own user may read.
 PRIVATE_FILES: Final = ("secrets.duckdb", "admin.token")
+# Of what the store says of itself: a tail is usual while chargers write, and files are looked at here.
+ELSEWHERE: Final = frozenset({"ledger_tail", "files", *PRIVATE_FILES})
 COUNTED_TABLES: Final = ("datum", "chargeSession", "ledger")
 
 Result = Literal["ok", "warning", "error"]
@@ -50,14 +52,19 @@ async def check(
     """Looks at files, tables and registry; `error` is for what stops or endangers the storing of readings."""
     before = clock() - STALE_SESSION
 
-    def ask(con: Connection) -> tuple[dict[str, int], int]:
+    def ask(con: Connection) -> tuple[dict[str, int], int, list[health.Finding]]:
         counts = {name: _count(con.table(name)) for name in COUNTED_TABLES}
-        return counts, _count(q.sessions(con, active=True, until=before))
+        return counts, _count(q.sessions(con, active=True, until=before)), health.inspect_store(con, store.directory)
 
-    counts, stale = await store.read(ask)
+    counts, stale, inspected = await store.read(ask)
     rows = ", ".join(f"{count} {name}" for name, count in counts.items())
     return [
         Finding(check="tables", result="ok", detail=f"{rows} rows"),
+        *(
+            Finding(check=found.check, result=found.result, detail=found.detail)
+            for found in inspected
+            if found.result != "ok" and found.check not in ELSEWHERE
+        ),
         _writing(store.statistics()),
         _disk(store.directory),
         *_private_files(store.directory),

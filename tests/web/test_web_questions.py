@@ -122,3 +122,12 @@ async def test_the_check_finds_what_an_operator_should_look_at(api: Served) -> N
     assert findings["secrets.duckdb", "ok"] == ""
     assert findings["admin.token", "error"].startswith("others may read it (mode 644); run: chmod 600 ")
     assert findings["credentials", "warning"] == "north allows CP009: no such charger"
+
+
+async def test_the_check_tells_of_rows_that_must_not_be_there(api: Served) -> None:
+    """What `store.health` looks for; a healthy store says nothing of it."""
+    await record_session(api)
+    assert "error" not in {row["result"] for row in (await api.http.get("/api/check")).json()}
+    await api.store.write(lambda con: con.execute('DELETE FROM "chargeSession"'))
+    findings = {(row["check"], row["result"]): row["detail"] for row in (await api.http.get("/api/check")).json()}
+    assert findings["orphaned_datums", "error"] == "3 datums belong to a session that is not there"

@@ -46,6 +46,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Chargers are on the network, so all interfaces."""
     web: str = "127.0.0.1:8080"
     """Management is for this box until somebody decides otherwise."""
+    quack: str = "off"
+    """Live SQL for other processes is not there yet; a word for it now keeps start scripts valid later."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
     client_ca: Path | None = None
@@ -77,6 +79,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for key in ("ocpp", "web"):
             parse_address(getattr(self, key), key)
+        if self.quack != "off":
+            raise ConfigError("quack", self.quack, "off; meanwhile `solarocpp sql` and the API answer while it runs")
         for key in _POSITIVE:
             if not getattr(self, key) > 0:
                 raise ConfigError(key, getattr(self, key), "a number above 0")

@@ -17,6 +17,7 @@ async def serve(  # noqa: PLR0913 one argument an option
         str, Parameter(help="Where chargers connect, HOST:PORT; port 0 takes a free one.")
     ] = "0.0.0.0:9000",
     web: Annotated[str, Parameter(help="Where the API listens, HOST:PORT.")] = "127.0.0.1:8080",
+    quack: Annotated[str, Parameter(help="Live SQL for DuckDB clients; only `off` for now.")] = "off",
     tls_cert: Annotated[Path | None, Parameter(help="Certificate chain (PEM): chargers connect with wss://.")] = None,
     tls_key: Annotated[Path | None, Parameter(help="Its key (PEM).")] = None,
     client_ca: Annotated[Path | None, Parameter(help="CA (PEM) that signs the certificates of chargers.")] = None,
@@ -29,6 +30,7 @@ async def serve(  # noqa: PLR0913 one argument an option
         data_dir=data,
         ocpp=ocpp,
         web=web,
+        quack=quack,
         tls_cert=tls_cert,
         tls_key=tls_key,
         client_ca=client_ca,

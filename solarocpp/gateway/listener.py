@@ -78,11 +78,12 @@ class Gateway:
             task_status.started(str(address._replace(port=port)))
 
     async def _handle(self, tcp: trio.SocketStream) -> None:
-        name = tcp.socket.getpeername()
-        peer = f"{name[0]}:{name[1]}"
+        peer = "unknown"
         stream: trio.abc.Stream = tcp
         try:
             async with tcp:
+                name = tcp.socket.getpeername()  # raises where the peer has reset the connection already
+                peer = f"{name[0]}:{name[1]}"
                 verdict: Admitted | Refused | None = None
                 with trio.move_on_after(self._services.config.handshake_deadline_s) as patience:
                     if self._tls is not None:

@@ -51,6 +51,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     client_ca: Path | None = None
+    """CA that signs the certificates of chargers: security profile 3 of the OCPP 1.6 security whitepaper."""
+    client_auth: Literal["certificate", "both", "either"] = "certificate"
+    """With `client_ca`: chargers need a certificate, a certificate and a password, or one of the two (for moving over)."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks that may say who is behind them: PROXY protocol, `Forwarded`, `X-Forwarded-For`."""
+    client_cert_header: str = ""
+    """Header in which a trusted proxy passes on the client's certificate, like `X-SSL-Client-Cert`; empty: none does."""
+    strict: tuple[str, ...] = ()
+    """Names of handshake leniences that are not granted here; what they forgive is then refused with its reason."""
+    permessage_deflate: bool = False
+    """True accepts compression where a charger offers it: 300 KiB a link, and broken in some firmware (Q19)."""
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     ready_file: Path | None = None
@@ -71,8 +82,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """At a graceful stop: how long received messages may still be answered."""
     max_links: int = 10_000
     """200 to 400 MB at 20 to 40 KiB a link; beyond that a box of this kind should be two."""
-    strict_subprotocol: bool = False
-    """True refuses a handshake without `Sec-WebSocket-Protocol: ocpp1.6`; False records it (Q01)."""
+    max_links_per_address: int = 10_000
+    """Behind NAT or an unlisted proxy a whole site shares one address; lower it where chargers come one by one."""
+    openings_at_once: int = 200
+    """Handshakes younger than a second; the next ones wait in the kernel, so that those under way finish in time."""
+    failures_before_delay: int = 5
+    """Wrong passwords from one address, or for one username, before each further check is delayed."""
+    failure_delay_s: float = 1.0
+    """A person who mistypes does not notice; a guesser gets one guess a second."""
+    failures_before_refusal: int = 20
+    """Wrong passwords of one username from one address before it is refused unchecked (429)."""
+    failure_memory_s: float = 60.0
+    """How long failures count; also how long a refused one waits. A charger that was put right is back in a minute."""
     receive_path: Literal["lean", "stock"] = "lean"
     """`stock` takes every message through trio-websocket's own queue: slower, for when in doubt."""
 
@@ -114,4 +135,10 @@ _POSITIVE = (
     "send_deadline_s",
     "drain_deadline_s",
     "max_links",
+    "max_links_per_address",
+    "openings_at_once",
+    "failures_before_delay",
+    "failure_delay_s",
+    "failures_before_refusal",
+    "failure_memory_s",
 )

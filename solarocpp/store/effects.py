@@ -116,6 +116,8 @@ class EventHappened(_Effect, frozen=True, gc=False):
     identifier: str | None
     message: str
     data: dict[str, str | int | float | bool | None]
+    account_id: int | None = None
+    """Whose event it is; None: nobody's that we know of, shown to whoever runs the box."""
 
 
 Effect = (

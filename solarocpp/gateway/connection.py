@@ -24,6 +24,7 @@ from solarocpp.gateway.calls import OutgoingCalls, action_of
 from solarocpp.gateway.framing import PING_FRAME, FrameTap, close_frame, text_frame
 from solarocpp.gateway.handshake import Admitted, canonical_head
 from solarocpp.gateway.journal import LinkJournal
+from solarocpp.gateway.peers import Peer
 from solarocpp.gateway.roster import LinkInfo
 from solarocpp.gateway.services import Services
 from solarocpp.gateway.streams import LinkStream
@@ -55,7 +56,11 @@ SILENCE_OF_THE_DEAF_S = 3.0
 
 
 class Link:
-    """The link of one admitted charger, from the WebSocket accept to its end."""
+    """The link of one admitted charger, from the WebSocket accept to its end.
+
+    Args:
+        early: bytes that came behind the request head; some chargers do not wait for our answer to it.
+    """
 
     __slots__ = (
         "_calls",
@@ -79,18 +84,26 @@ class Link:
         "unanswered",
     )
 
-    def __init__(self, services: Services, admitted: Admitted, transport: trio.abc.Stream, peer: str) -> None:
+    def __init__(
+        self,
+        services: Services,
+        admitted: Admitted,
+        transport: trio.abc.Stream,
+        peer: Peer,
+        early: bytes = b"",
+    ) -> None:
         self._services = services
         self._claim = admitted.claim
         self.charger_id = admitted.charger.charger_id
         self.credential_id = admitted.credential.credential_id
         self.identifier = admitted.charger.identifier
-        self._journal = LinkJournal(services, admitted.charger, peer)
+        self._journal = LinkJournal(services, admitted.charger, str(peer))
         self._peer = RpcPeer(id_prefix=secrets.token_hex(4) + "-")
         if self.charger_id in services.roster.last_exchanges:
             request, answer = services.roster.last_exchanges[self.charger_id]
             self._peer.recall(request, answer.encode())
         self._tap = FrameTap(lean=services.config.receive_path == "lean")
+        self._tap.feed(early)
         self._stream = LinkStream(transport, canonical_head(admitted.claim), self._tap, self)
         self._ws: trio_websocket.WebSocketConnection | None = None
         self._nursery: trio.Nursery | None = None

@@ -29,6 +29,7 @@ from solarocpp.gateway.handshake import (
     read_head,
     refusal_response,
 )
+from solarocpp.gateway.peers import Peer
 from solarocpp.gateway.services import Services
 from solarocpp.registry import ChargerChanged, CredentialChanged
 from solarocpp.store.effects import EventHappened
@@ -83,7 +84,8 @@ class Gateway:
         try:
             async with tcp:
                 name = tcp.socket.getpeername()  # raises where the peer has reset the connection already
-                peer = f"{name[0]}:{name[1]}"
+                origin = Peer(host=name[0], port=name[1])
+                peer = str(origin)
                 verdict: Admitted | Refused | None = None
                 with trio.move_on_after(self._services.config.handshake_deadline_s) as patience:
                     if self._tls is not None:
@@ -95,7 +97,7 @@ class Gateway:
                 if isinstance(verdict, Refused):
                     await self._refuse(stream, verdict, peer)
                 else:
-                    await Link(self._services, verdict, stream, peer).run()
+                    await Link(self._services, verdict, stream, origin).run()
         except (trio.BrokenResourceError, trio.ClosedResourceError, OSError):
             return  # the peer left during the handshake: a port probe, or a charger that lost its network
         except Exception:

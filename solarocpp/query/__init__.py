@@ -1,4 +1,4 @@
-"""What analysts ask: sessions by node and source, datums by stream and time, the newest of each, and SQL.
+"""What analysts ask: sessions by node and source, datums by stream and time, the newest of each, events, and SQL.
 
     import solarocpp.query as q
 
@@ -9,22 +9,25 @@ Every answer is a DuckDB relation: nothing runs before it is fetched, and it tak
 (`.filter("energy > 1000")`, `.df()`, `.fetchall()`). This package only reads. It knows the tables of
 `store.schema` and nothing of servers, so it works in a notebook on a data directory as well as on a
 cursor of the live store: `connection` opens, `filters` turns what was asked into expressions,
-`sessions` and `datums` answer, `guard` judges the SQL of strangers.
+`sessions`, `datums` and `events` answer, `guard` judges the SQL of strangers.
 """
 
 from solarocpp.query.connection import open_data as open  # noqa: A004 -- read as q.open
 from solarocpp.query.datums import Aggregate, datums, latest
-from solarocpp.query.filters import Moment
+from solarocpp.query.events import events
+from solarocpp.query.filters import Moment, Nodes
 from solarocpp.query.guard import SqlAnswer, answer_sql, judge_sql
 from solarocpp.query.sessions import SessionKey, sessions
 
 __all__ = [
     "Aggregate",
     "Moment",
+    "Nodes",
     "SessionKey",
     "SqlAnswer",
     "answer_sql",
     "datums",
+    "events",
     "judge_sql",
     "latest",
     "open",

@@ -26,6 +26,7 @@ from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from solarocpp.query.filters import (
     Moment,
+    Nodes,
     TimeRange,
     find_name,
     node_conditions,
@@ -71,7 +72,7 @@ _ROLL_UPS: Mapping[PropertyClass, Mapping[str, str]] = {
 def datums(  # noqa: PLR0913 -- one argument a filter
     con: DuckDBPyConnection,
     *,
-    node: int | None = None,
+    node: Nodes | None = None,
     source: str | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
@@ -99,7 +100,7 @@ def datums(  # noqa: PLR0913 -- one argument a filter
     return _roll_up(rows, names, span, period_start(aggregate, "created"))
 
 
-def latest(con: DuckDBPyConnection, *, node: int | None = None, source: str | None = None) -> DuckDBPyRelation:
+def latest(con: DuckDBPyConnection, *, node: Nodes | None = None, source: str | None = None) -> DuckDBPyRelation:
     """Lists the newest datum of each stream, by node and source; columns as of the table `datum`.
 
     Raises:

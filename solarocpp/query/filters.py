@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
@@ -31,6 +31,9 @@ from solarocpp.errors import BadSourcePattern, BadTimeRange, StoreError, Unknown
 
 Moment = datetime | date | str
 """A time as analysts write it: an aware datetime, a date, or ISO 8601 text; text without zone and dates are UTC."""
+
+Nodes = int | Sequence[int]
+"""One node, or several."""
 
 
 class TimeRange(NamedTuple):
@@ -121,6 +124,11 @@ def column(name: str) -> Expression:
     return ColumnExpression(name)
 
 
+def lower(name: str) -> Expression:
+    """Refers to a text column in lower case, as names are compared (Q10, Q95)."""
+    return FunctionExpression("lower", column(name))
+
+
 def value(content: str | float | datetime) -> Expression:
     """Carries a value of the analyst's beside the SQL text, never in it."""
     return ConstantExpression(content)
@@ -136,9 +144,14 @@ def time_conditions(name: str, span: TimeRange) -> list[Expression]:
     return conditions
 
 
-def node_conditions(node: int | None) -> list[Expression]:
-    """Limits `nodeId`."""
-    return [] if node is None else [column("nodeId") == value(node)]
+def node_conditions(node: Nodes | None) -> list[Expression]:
+    """Limits `nodeId`; a sequence of none leaves no row."""
+    if node is None:
+        return []
+    if isinstance(node, int):
+        return [column("nodeId") == value(node)]
+    # DuckDB has no IN of nothing.
+    return [column("nodeId").isin(*map(value, node)) if node else value(content=False)]
 
 
 def source_conditions(pattern: str | None) -> list[Expression]:

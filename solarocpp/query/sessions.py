@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from duckdb import DuckDBPyConnection, DuckDBPyRelation, Expression, FunctionExpression
+from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from solarocpp.query.filters import (
     Moment,
+    Nodes,
     column,
     find_name,
+    lower,
     node_conditions,
     period_start,
     quote,
@@ -52,7 +54,7 @@ _MEASURES: Mapping[str, str] = {
 def sessions(  # noqa: PLR0913 -- one argument a filter
     con: DuckDBPyConnection,
     *,
-    node: int | None = None,
+    node: Nodes | None = None,
     source: str | None = None,
     charger: int | str | None = None,
     token: str | None = None,
@@ -69,8 +71,9 @@ def sessions(  # noqa: PLR0913 -- one argument a filter
     (W, energy over duration), `peakPower` (W), `openSessions`; it is ordered by its keys. An empty `by`
     gives one row for everything.
 
-    `charger` is a chargerId or a charge point identity, `token` an id tag, both compared without case;
-    `active` True leaves running sessions only, False ended ones.
+    `node` is one node or several; of none there is no session. `charger` is a chargerId or a charge point
+    identity, `token` an id tag, both compared without case; `active` True leaves running sessions only,
+    False ended ones.
 
     Raises:
         UnknownProperty: a key of `by` does not exist.
@@ -81,13 +84,13 @@ def sessions(  # noqa: PLR0913 -- one argument a filter
         *node_conditions(node),
         *source_conditions(source),
         *time_conditions("started", read_time_range(since, until)),
-        *([] if token is None else [_lower("token") == value(token.lower())]),
+        *([] if token is None else [lower("token") == value(token.lower())]),
         *([] if active is None else [column("ended").isnull() if active else column("ended").isnotnull()]),
         *([column("chargerId") == value(charger)] if isinstance(charger, int) else []),
     ]
     rows = read_rows(con, "session", conditions)
     if isinstance(charger, str):
-        named = read_rows(con, "charger", [_lower("identifier") == value(charger.lower())])
+        named = read_rows(con, "charger", [lower("identifier") == value(charger.lower())])
         rows = rows.join(named.project('"chargerId"'), "chargerId", how="semi")
     if by is None:
         return rows.order('started, "sessionId"')
@@ -103,7 +106,3 @@ def _aggregate(con: DuckDBPyConnection, rows: DuckDBPyRelation, by: list[Session
     columns = ", ".join(f"{sql} AS {quote(name)}" for name, sql in {**keys, **_MEASURES}.items())
     totals = rows.aggregate(columns, ", ".join(keys.values()))
     return totals.order(", ".join(quote(name) for name in keys)) if keys else totals
-
-
-def _lower(name: str) -> Expression:
-    return FunctionExpression("lower", column(name))

@@ -7,7 +7,8 @@ A line begins with what it is:
     end 1 TIME reason=Local meter=6000
     refuse 2 SOURCE TIME token=TAG charger=7
     datum SOURCE TIME session=1 wattHours=5000 ...      a reading; `status=` makes it a status datum
-    sessions by=node,source since=2026-01-01            a question, one of sessions, datums, latest
+    event link_opened TIME charger=CP001 account=1      something that happened, of nobody without `account`
+    sessions by=node,source since=2026-01-01            a question, one of sessions, datums, latest, events
         sourceId energy                                 ... the columns to look at
         /ocpp/cp/CP001/1/Outlet 1000                    ... and each row; `-` is NULL
         ! There is no 'yeer'.                           ... or how the error begins
@@ -29,15 +30,17 @@ import solarocpp.query as q
 from solarocpp.errors import QueryError
 from solarocpp.metering.datums import Datum, SessionProperties, StatusProperties
 from solarocpp.ocpp.datatypes import SourceId
-from solarocpp.store.effects import DatumObserved, Effect, SessionEnded, SessionRefused, SessionStarted
+from solarocpp.store.effects import DatumObserved, Effect, EventHappened, SessionEnded, SessionRefused, SessionStarted
 
 SCRIPTS = sorted((Path(__file__).parent / "scripts").glob("*.query"))
 QUESTIONS: Mapping[str, Callable[..., duckdb.DuckDBPyRelation]] = {
     "sessions": q.sessions,
     "datums": q.datums,
     "latest": q.latest,
+    "events": q.events,
 }
 LISTS = {"by", "properties"}
+NUMBERS = {"active", "account"}
 
 Fill = Callable[..., duckdb.DuckDBPyConnection]
 
@@ -78,6 +81,10 @@ class Script:
                 self.effects.append(SessionEnded(session_id, moment(time), options.get("reason", "Local"), None, stop))
             case "datum", [source, time]:
                 self.effects.append(DatumObserved(self._datum(source, moment(time), options), moment(time)))
+            case "event", [name, time]:
+                account = int(options["account"]) if "account" in options else None
+                happened = EventHappened(moment(time), name, options.get("charger"), "", {}, account)
+                self.effects.append(happened)
             case _ if word in QUESTIONS:
                 self.questions.append(Question(line, []))
             case _:
@@ -124,8 +131,10 @@ def ask(con: duckdb.DuckDBPyConnection, line: str) -> duckdb.DuckDBPyRelation:
     for option in options:
         name, value = option.split("=", 1)
         arguments[name] = [part for part in value.split(",") if part] if name in LISTS else value
-        if name in {"node", "active"}:
+        if name in NUMBERS or (name == "node" and value.isdecimal()):
             arguments[name] = int(value)
+        elif name == "node":
+            arguments[name] = [int(number) for number in value.split(",") if number]
     return QUESTIONS[word](con, **arguments)
 
 

@@ -37,6 +37,8 @@ EVENTS: Mapping[str, EventName] = {
     "handshake_repaired": EventName("info", "a handshake broke a rule we can live with; carries which"),
     "bytes_refused": EventName("warning", "what arrived on the port is no HTTP; carries the first bytes"),
     "tls_refused": EventName("warning", "the TLS handshake failed; carries the reason"),
+    "tls_reloaded": EventName("info", "certificate and key were read again; links that are open stay"),
+    "tls_reload_failed": EventName("error", "changed certificate files cannot be used; those before them stay"),
     # links
     "link_opened": EventName("info", "a charge point is connected"),
     "link_closed": EventName("info", "a link ended; carries the reason and what passed over it"),

@@ -8,6 +8,7 @@ charger offers, `tls_failures` says why a handshake failed; both can be had from
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -21,10 +22,22 @@ from solarocpp.gateway.hello import Hello, describe_hello
 from solarocpp.gateway.peers import PeerCertificate
 from solarocpp.gateway.tls_failures import Explanation, explain
 
-__all__ = ["Explanation", "Hello", "TlsKeeper", "describe_hello", "explain", "make_context", "peer_certificate"]
+__all__ = [
+    "Explanation",
+    "Hello",
+    "TlsKeeper",
+    "describe_hello",
+    "explain",
+    "make_context",
+    "peer_certificate",
+    "start_tls",
+]
 
 LOOK_EVERY_S = 10.0
 """Renewal happens weeks before the end; three `stat` calls in ten seconds are nothing."""
+
+ALERT_DEADLINE_S = 1.0
+"""Seven bytes fit into any socket that is not stuck."""
 
 # Forward secrecy first. The last two (kRSA+AESGCM) have none, and are here because a charger of the OCPP 1.6
 # security whitepaper (section 3.5) needs to know no others; they only apply to certificates with an RSA key.
@@ -149,6 +162,24 @@ class _KeyIsEncrypted(Exception):
 
 def _no_password() -> str:
     raise _KeyIsEncrypted  # else OpenSSL would ask on the terminal, and a server would wait for ever
+
+
+async def start_tls(transport: trio.SocketStream, context: ssl.SSLContext) -> trio.SSLStream[trio.SocketStream]:
+    """Does the handshake of a new connection; where it fails the charger is told, by the alert of the protocol.
+
+    Raises:
+        trio.BrokenResourceError: it failed; its cause is for `explain`.
+    """
+    stream = trio.SSLStream(transport, context, server_side=True, https_compatible=True)
+    try:
+        await stream.do_handshake()
+    except trio.BrokenResourceError:
+        # trio 0.35 keeps OpenSSL's last words to itself; with them, the charger's own log says what is wrong, too.
+        alert = stream._outgoing.read()  # noqa: SLF001
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError), trio.move_on_after(ALERT_DEADLINE_S):
+            await transport.send_all(alert)
+        raise
+    return stream
 
 
 def peer_certificate(stream: trio.SSLStream[trio.SocketStream]) -> PeerCertificate | None:

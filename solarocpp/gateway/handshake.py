@@ -71,6 +71,10 @@ class Claim(msgspec.Struct, frozen=True):
     host: str
     path: str
     repairs: tuple[str, ...] = ()
+    extensions: str = ""
+    """`Sec-WebSocket-Extensions` as offered; taken up by websocket.py, if the configuration says so (Q19)."""
+    profile: str = "v16"
+    """Name of the URL profile that matched."""
 
     def __repr__(self) -> str:
         return f"Claim(identifier={self.identifier!r}, username={self.username!r})"
@@ -80,7 +84,8 @@ class Admitted(msgspec.Struct, frozen=True):
     """The charger may connect."""
 
     charger: Charger
-    credential: Credential
+    credential: Credential | None
+    """None: it came in by its certificate alone, or without any proof (security profile 0)."""
     claim: Claim
 
 
@@ -155,6 +160,7 @@ def read_claim(head: RequestHead, *, strict_subprotocol: bool = False) -> Claim 
         host=head.headers.get("host", "solarocpp"),
         path=head.path,
         repairs=tuple(repairs),
+        extensions=head.headers.get("sec-websocket-extensions", ""),
     )
 
 

@@ -33,7 +33,8 @@ class Scene(msgspec.Struct, frozen=True, gc=False):
 
     def event(self, name: str, message: str, **data: str | float | bool | None) -> EventHappened:
         """Makes an event about this charger, to be looked up later."""
-        return EventHappened(self.received, name, self.charger.identifier, message, data)
+        charger = self.charger
+        return EventHappened(self.received, name, charger.identifier, message, data, charger.account_id)
 
 
 class Context(Scene, frozen=True, gc=False):

@@ -7,7 +7,8 @@ hear of a change asks with `watch`.
 
     entities    what is registered         rules       what may be registered
     memory      finding it                 passwords   making and checking them
-    changes     changing it                orders      what may be asked of it
+    durable     keeping it                 orders      what may be asked of it
+    access      who may come in            changes     everything else that changes
 """
 
 from solarocpp.registry.changes import Registry
@@ -15,6 +16,7 @@ from solarocpp.registry.entities import (
     DEFAULT_ACCOUNT,
     DEFAULT_SOURCE_ID_TEMPLATE,
     Account,
+    ApiToken,
     Authorization,
     Charger,
     ChargerChanged,
@@ -22,15 +24,19 @@ from solarocpp.registry.entities import (
     CredentialChanged,
     Node,
     RegistrationStatus,
+    SecurityProfile,
     Settings,
+    UnknownChargers,
 )
 from solarocpp.registry.orders import (
     AuthorizationChange,
     ChargerChange,
     CredentialChange,
+    NewAccount,
     NewAuthorization,
     NewCharger,
     NewCredential,
+    NewToken,
     SettingsChange,
 )
 
@@ -38,6 +44,7 @@ __all__ = [
     "DEFAULT_ACCOUNT",
     "DEFAULT_SOURCE_ID_TEMPLATE",
     "Account",
+    "ApiToken",
     "Authorization",
     "AuthorizationChange",
     "Charger",
@@ -46,12 +53,16 @@ __all__ = [
     "Credential",
     "CredentialChange",
     "CredentialChanged",
+    "NewAccount",
     "NewAuthorization",
     "NewCharger",
     "NewCredential",
+    "NewToken",
     "Node",
     "RegistrationStatus",
     "Registry",
+    "SecurityProfile",
     "Settings",
     "SettingsChange",
+    "UnknownChargers",
 ]

@@ -16,6 +16,12 @@ from solarocpp.ocpp.datatypes import ChargePointId
 RegistrationStatus = Literal["Accepted", "Pending", "Rejected"]
 """What BootNotification is answered (OCPP 1.6 §7.40); only an operator changes it (spec 6.3)."""
 
+SecurityProfile = Literal[0, 1, 2, 3]
+"""What a link must prove, as the OCPP 1.6 security whitepaper counts: 1 a password, 2 TLS too, 3 a certificate."""
+
+UnknownChargers = Literal["refuse", "pending", "accept"]
+"""What becomes of a charger that nobody registered, once its credential is right."""
+
 # Spec 3.1. Ours and SolarNetwork's, so that data moves between the two without renaming a stream.
 DEFAULT_SOURCE_ID_TEMPLATE = "/ocpp/cp/{chargerIdentifier}/{connectorId}/{location}"
 
@@ -30,6 +36,8 @@ class Account(msgspec.Struct, frozen=True):
     account_id: int
     name: str
     created: datetime
+    hid: str
+    """Names the account in the URLs of its chargers (spec 1.5): so a refusal finds its owner. It proves nothing."""
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -42,11 +50,13 @@ class Node(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What an account or one charger decides about its datums; None: the next wider level decides."""
+    """What an account or one charger decides; None: the next wider level decides."""
 
     source_id_template: str | None = None
     publish: bool | None = None
     """Whether datums are made; sessions, status and the ledger are kept either way (spec 4.7, M9)."""
+    unknown_chargers: UnknownChargers | None = None
+    """An account's only, since it is about chargers that are not there yet; None: refuse."""
 
 
 class Charger(msgspec.Struct, frozen=True):
@@ -70,6 +80,10 @@ class Charger(msgspec.Struct, frozen=True):
     imsi: str | None = None
     meter_type: str | None = None
     meter_serial_number: str | None = None
+    security_profile: SecurityProfile = 1
+    """The least its links must prove; 0, nothing at all, only where somebody chose so: no password, no entry (Q112)."""
+    adopted: bool = True
+    """False: `unknownChargers` let it in, and no operator has given it a registration status since."""
     settings: Settings = Settings()
 
 
@@ -87,7 +101,7 @@ class Credential(msgspec.Struct, frozen=True):
 
     def allows(self, identifier: str) -> bool:
         """Tells whether a charger may connect with this username; case does not matter (Q10)."""
-        return not self.allowed or identifier.casefold() in {name.casefold() for name in self.allowed}
+        return _lists(self.allowed, identifier)
 
     def __repr__(self) -> str:
         """Shows everything but the hash: a repr ends up in log lines and tracebacks."""
@@ -100,13 +114,39 @@ class Authorization(msgspec.Struct, frozen=True):
     authorization_id: int
     account_id: int
     token: str
-    """As it is read from the card; compared without case (Q95). `vid:*` stands for every `vid:...`."""
+    """As it is read from the card; compared without case (Q95). `vid:*` stands for every `vid:...` (Q97)."""
     created: datetime
     enabled: bool = True
     expires: datetime | None = None
     parent: str | None = None
     max_active: int | None = None
     """Most open sessions at once, more are answered ConcurrentTx (spec Q3); None: no limit."""
+    chargers: tuple[str, ...] = ()
+    """Identifiers where it may charge, elsewhere it is Blocked (Q98); empty: anywhere in the account."""
+
+    def allows(self, identifier: str) -> bool:
+        """Tells whether it may charge at this charger; case does not matter (Q10)."""
+        return _lists(self.chargers, identifier)
+
+
+class ApiToken(msgspec.Struct, frozen=True):
+    """What a program shows to use the API; only its hash is kept."""
+
+    token_id: int
+    account_id: int | None
+    """The account it sees and changes; None: the whole box."""
+    name: str
+    hash: str
+    created: datetime
+
+    @property
+    def whole_box(self) -> bool:
+        """Whether it may do what the operator of the box may."""
+        return self.account_id is None
+
+    def __repr__(self) -> str:
+        """Shows everything but the hash."""
+        return f"ApiToken(token_id={self.token_id}, account_id={self.account_id}, name={self.name!r})"
 
 
 class ChargerChanged(msgspec.Struct, frozen=True):
@@ -119,3 +159,7 @@ class CredentialChanged(msgspec.Struct, frozen=True):
     """A credential is different now, or gone: links that came in with it must come again."""
 
     credential_id: int
+
+
+def _lists(identifiers: tuple[str, ...], identifier: str) -> bool:
+    return not identifiers or identifier.casefold() in {name.casefold() for name in identifiers}

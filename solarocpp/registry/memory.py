@@ -7,7 +7,6 @@ Names are compared without case and shown as they were registered (Q10, Q95). En
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 import msgspec
 
@@ -15,6 +14,7 @@ from solarocpp.errors import RegistryError
 from solarocpp.registry.entities import (
     DEFAULT_SOURCE_ID_TEMPLATE,
     Account,
+    ApiToken,
     Authorization,
     Charger,
     Credential,
@@ -25,24 +25,32 @@ from solarocpp.registry.rules import nearest
 from solarocpp.store.effects import ChargerDescribed, ConnectorsCounted
 from solarocpp.store.ledger import ChargerFacts
 
-# Spec 4.1 step 3: an id tag with this prefix that has no row of its own goes by the row `vid:*`.
-WILDCARD_PREFIXES: Final = ("vid:",)
-
 
 class RegistryMemory:
     """What is registered, found by the names that chargers and operators use."""
 
     def __init__(self) -> None:
         self._accounts: dict[int, Account] = {}
+        self._account_ids: dict[str, int] = {}
         self._nodes: dict[int, Node] = {}
         self._settings: dict[int, Settings] = {}
         self._chargers: dict[int, Charger] = {}
         self._charger_ids: dict[str, dict[int, int]] = {}
         self._credentials: dict[str, Credential] = {}
+        self._tokens: dict[int, ApiToken] = {}
         self._authorizations: dict[int, dict[str, Authorization]] = {}
         self._facts: dict[int, ChargerFacts] = {}
 
     # Lookups: None where there is nothing, for those who answer chargers
+
+    def account(self, account_id: int) -> Account | None:
+        """Finds an account by number."""
+        return self._accounts.get(account_id)
+
+    def account_by_hid(self, hid: str) -> Account | None:
+        """Finds the account that a URL names (spec 1.5), ignoring case; it proves nothing about who asks."""
+        account_id = self._account_ids.get(hid.casefold())
+        return None if account_id is None else self._accounts[account_id]
 
     def charger(self, charger_id: int) -> Charger:
         """Gives the charger with this number.
@@ -65,15 +73,17 @@ class RegistryMemory:
         return self._credentials.get(username.casefold())
 
     def authorization(self, account_id: int, token: str) -> Authorization | None:
-        """Finds the row that decides about an id tag: its own, else the wildcard's (spec 4.1, Q95)."""
+        """Finds the row that decides about an id tag: its own, else that of the longest prefix (Q95, Q97).
+
+        A row whose token ends in `*` is a prefix: `vid:*`, as in spec 4.1, or any other. No row decides
+        about an empty id tag, which a charger without a reader sends.
+        """
+        spelling = token.strip().casefold()
+        if not spelling:
+            return None
         rows = self._authorizations.get(account_id, {})
-        spelling = token.casefold()
-        row = rows.get(spelling)
-        if row is None:
-            for prefix in WILDCARD_PREFIXES:
-                if spelling.startswith(prefix):
-                    return rows.get(f"{prefix}*")
-        return row
+        names = (spelling, *(f"{spelling[:length]}*" for length in range(len(spelling), -1, -1)))
+        return next((row for name in names if (row := rows.get(name)) is not None), None)
 
     def facts(self, charger: Charger) -> ChargerFacts:
         """Tells what is recorded with each message of a charger, settings resolved (spec 3.3, Q11)."""
@@ -101,6 +111,10 @@ class RegistryMemory:
         """Lists the accounts, by number."""
         return [self._accounts[number] for number in sorted(self._accounts)]
 
+    def tokens(self, account_id: int | None = None) -> list[ApiToken]:
+        """Lists the API tokens of one account, or all of the box, by number."""
+        return [row for _, row in sorted(self._tokens.items()) if account_id in (None, row.account_id)]
+
     def nodes(self, account_id: int) -> list[Node]:
         """Lists the nodes of an account, by number."""
         return [node for _, node in sorted(self._nodes.items()) if node.account_id == account_id]
@@ -119,6 +133,18 @@ class RegistryMemory:
         return [row for _, row in sorted(self._authorizations.get(account_id, {}).items())]
 
     # Lookups for operators: an unknown name is an error that says which one is near
+
+    def require_account(self, account_id: int) -> Account:
+        """Gives the account with this number.
+
+        Raises:
+            RegistryError: there is none.
+        """
+        account = self.account(account_id)
+        if account is None:
+            text = f"There is no account {account_id}. See: solarocpp account list"
+            raise RegistryError("account", account_id, text, status=404)
+        return account
 
     def require_charger(self, account_id: int, identifier: str) -> Charger:
         """Gives the charger of an account.
@@ -156,6 +182,22 @@ class RegistryMemory:
             raise _unknown("authorization", token, known, "solarocpp authorization list")
         return authorization
 
+    def require_token(self, account_id: int | None, name: str | int) -> ApiToken:
+        """Gives the API token with this name or number, of one account or, with None, of the whole box.
+
+        Raises:
+            RegistryError: there is none, names the nearest; or several accounts have one of this name.
+        """
+        rows = self.tokens(account_id)
+        found = [row for row in rows if name in (row.token_id, str(row.token_id))]
+        found = found or [row for row in rows if row.name.casefold() == str(name).casefold()]
+        if not found:
+            raise _unknown("token", str(name), [row.name for row in rows], "solarocpp token list")
+        if len(found) > 1:
+            numbers = ", ".join(str(row.token_id) for row in found)
+            raise RegistryError("token", name, f"Several tokens are called {name!r}. Name it by its number: {numbers}.")
+        return found[0]
+
     # What chargers tell about themselves: memory only, the projector writes the tables
 
     def describe(self, effect: ChargerDescribed) -> None:
@@ -174,6 +216,7 @@ class RegistryMemory:
 
     def _put_account(self, account: Account) -> None:
         self._accounts[account.account_id] = account
+        self._account_ids[account.hid.casefold()] = account.account_id
 
     def _put_node(self, node: Node | None) -> None:
         if node is not None:
@@ -201,6 +244,12 @@ class RegistryMemory:
 
     def _drop_credential(self, credential: Credential) -> None:
         del self._credentials[credential.username.casefold()]
+
+    def _put_token(self, token: ApiToken) -> None:
+        self._tokens[token.token_id] = token
+
+    def _drop_token(self, token: ApiToken) -> None:
+        del self._tokens[token.token_id]
 
     def _drop_authorization(self, authorization: Authorization) -> None:
         del self._authorizations[authorization.account_id][authorization.token.casefold()]

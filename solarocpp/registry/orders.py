@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from solarocpp.registry.entities import RegistrationStatus
+from solarocpp.registry.entities import RegistrationStatus, SecurityProfile, UnknownChargers
 
 # JavaScript and DuckDB both hold such numbers exactly.
 Number = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
@@ -29,28 +29,50 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
     """An order: camelCase in JSON, and a misspelt field is refused instead of ignored."""
 
 
+class NewAccount(Order, frozen=True, kw_only=True):
+    """Makes an account, with a first node of its own."""
+
+    name: Label
+
+
+class NewToken(Order, frozen=True, kw_only=True):
+    """Makes a token for the API."""
+
+    name: Label
+    whole_box: bool = False
+    """Whether it may see and change every account; otherwise its own only."""
+
+
 class NewCharger(Order, frozen=True, kw_only=True):
     """Registers a charger."""
 
     identifier: str
-    node_id: Number = 1
+    node_id: Number | None = None
+    """None: the first node of the account."""
     create_node: bool = False
     """Make the node if there is none: a mistyped number must not scatter a site's datums."""
     vendor: Label = ""
     model: Label = ""
     enabled: bool = True
     registration_status: RegistrationStatus = "Accepted"
+    security_profile: SecurityProfile = 1
 
 
-class SettingsChange(Order, frozen=True, kw_only=True):
-    """Changes the settings of an account."""
+class DatumSettingsChange(Order, frozen=True, kw_only=True):
+    """Changes what becomes of readings, for a whole account or for one charger."""
 
     source_id_template: str | UnsetType | None = UNSET
     publish: bool | UnsetType | None = UNSET
 
 
-class ChargerChange(SettingsChange, frozen=True, kw_only=True):
-    """Changes a charger or its settings."""
+class SettingsChange(DatumSettingsChange, frozen=True, kw_only=True):
+    """Changes the settings of an account."""
+
+    unknown_chargers: UnknownChargers | UnsetType | None = UNSET
+
+
+class ChargerChange(DatumSettingsChange, frozen=True, kw_only=True):
+    """Changes a charger or its settings; any `registration_status` adopts one that `unknownChargers` let in."""
 
     node_id: Number | UnsetType = UNSET
     create_node: bool = False
@@ -58,6 +80,7 @@ class ChargerChange(SettingsChange, frozen=True, kw_only=True):
     model: Label | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
     registration_status: RegistrationStatus | UnsetType = UNSET
+    security_profile: SecurityProfile | UnsetType = UNSET
 
 
 class NewCredential(Order, frozen=True, kw_only=True):
@@ -91,6 +114,8 @@ class NewAuthorization(Order, frozen=True, kw_only=True):
     expires: When | None = None
     parent: str | None = None
     max_active: Sessions | None = None
+    chargers: list[str] = []
+    """Identifiers where it may charge; empty: anywhere in the account."""
 
 
 class AuthorizationChange(Order, frozen=True, kw_only=True):
@@ -100,3 +125,4 @@ class AuthorizationChange(Order, frozen=True, kw_only=True):
     expires: When | UnsetType | None = UNSET
     parent: str | UnsetType | None = UNSET
     max_active: Sessions | UnsetType | None = UNSET
+    chargers: list[str] | UnsetType = UNSET

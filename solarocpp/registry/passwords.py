@@ -1,16 +1,22 @@
 """Passwords: made, hashed, and checked, thousands at once after a power cut.
 
 Two kinds, because they differ by four orders of magnitude in what a check must cost. A key we
-generated has 116 random bits, nobody guesses it, and one keyed BLAKE2b of it is enough (2 us). A
-password that a human chose needs argon2id (23 ms of CPU, 19 MiB), once: its outcome is then kept
+generated has 128 random bits, nobody guesses it, and one keyed BLAKE2b of it is enough (2 us). A
+password that a human chose needs argon2id (23 ms of CPU, 19 MiB), once: that it was right is then kept
 under a digest keyed with a secret of this process, so that ten thousand chargers that come back
 together cost a digest each and not four minutes of CPU.
+
+What is wrong costs the same for everybody, one argon2id, also where there is no such username and
+where the password is of the cheap kind: else the time would tell who exists. So only what was right is
+remembered; wrong ones are slowed down at the door.
 
 Nothing here is ever written to a log, and no error carries a password or a hash.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import secrets
 from collections import OrderedDict
 from hashlib import blake2b
@@ -22,28 +28,33 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from solarocpp.registry.entities import Credential
+from solarocpp.store.registry import UNAMBIGUOUS
 
-# No 0 O 1 I l: somebody reads it from a screen and types it into a charger with three keys.
-_ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-# 20 of 57 characters are 116 bits. More does not fit: chargers commonly take 20 (the AuthorizationKey
-# of the security whitepaper is 16 to 40 bytes).
-GENERATED_LENGTH: Final = 20
+# 22 of 57 characters are 128.3 bits. Chargers take 16 to 40 bytes as AuthorizationKey (security whitepaper).
+GENERATED_LENGTH: Final = 22
 # The whitepaper's minimum; chargers in the field hold shorter ones (Q110), so it is a warning.
 ADVISED_LENGTH: Final = 16
 # argon2's own default takes 205 ms and 64 MiB a check; OWASP's smaller profile takes 23 ms.
 _ARGON2: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # As many as the chargers of a large site, at about 150 bytes each.
 KEPT_OUTCOMES: Final = 10_000
-# Wrong passwords are kept too (a charger repeats its own every few seconds), apart from the right
-# ones, so that a guesser cannot push those out.
-KEPT_REFUSALS: Final = 1_000
-# Two threads: a storm of first checks must leave the rest of the machine to the chargers already in.
-CHECKS_AT_ONCE: Final = 2
+# One core stays with the chargers that are in already, however many come.
+CHECKS_AT_ONCE: Final = max(1, (os.cpu_count() or 1) - 1)
+
+# An AuthorizationKey: at least 16 bytes (security whitepaper), written as hex. Chargers send it as this
+# text, in either case, or as the bytes it spells (Q110); so its bytes are what is hashed, marked by a word.
+_HEX_KEY: Final = re.compile(rb"(?:[0-9A-Fa-f]{2}){16,}")
+_OF_BYTES: Final = "hex"
+
+# Hashes of passwords that nobody knows, with the parameters of the others: what to check against where
+# there is nothing.
+_NO_PASSWORD: Final = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdCEh$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"  # noqa: S105
+_NO_KEY: Final = f"blake2b${'00' * 16}${'00' * 32}"
 
 
 def generate_password() -> str:
-    """Makes a password of 116 random bits that survives being typed."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(GENERATED_LENGTH))
+    """Makes a password of 128 random bits that survives being typed."""
+    return "".join(secrets.choice(UNAMBIGUOUS) for _ in range(GENERATED_LENGTH))
 
 
 def hash_generated(password: str) -> str:
@@ -52,9 +63,18 @@ def hash_generated(password: str) -> str:
     return f"blake2b${key.hex()}${_keyed(key, password.encode())}"
 
 
-async def hash_password(password: bytes) -> str:
+def matches_generated(stored: str | None, candidate: bytes) -> bool:
+    """Tells whether `candidate` is what was hashed; nothing stored takes as long as something else."""
+    scheme, key, digest = (stored or _NO_KEY).split("$")
+    return compare_digest(_keyed(bytes.fromhex(key), candidate), digest) and scheme == "blake2b" and bool(stored)
+
+
+async def hash_password(password: str) -> str:
     """Hashes a password somebody chose: argon2id, in a worker thread."""
-    return await trio.to_thread.run_sync(_ARGON2.hash, password)
+    text = password.encode()
+    key = _HEX_KEY.fullmatch(text)
+    stored = await trio.to_thread.run_sync(_ARGON2.hash, _bytes_of_key(text))
+    return f"{_OF_BYTES}{stored}" if key else stored
 
 
 def warnings_about_password(password: str | None) -> list[str]:
@@ -65,77 +85,92 @@ def warnings_about_password(password: str | None) -> list[str]:
 
 
 class PasswordVerifier:
-    """Checks what a charger presents, remembering the outcome of the costly checks.
+    """Checks what a charger presents, remembering what was right.
 
-    An outcome is kept under a digest of the stored hash and the presented bytes, so a changed
-    password needs no invalidation: its hash is another, and the old entry is never asked for again.
+    It is kept under a digest of the stored hash and the presented bytes, so a changed password is
+    never mistaken for the old one; `forget` is for what need not be kept any longer.
     """
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._limiter = trio.CapacityLimiter(CHECKS_AT_ONCE)
-        self._accepted: OrderedDict[str, None] = OrderedDict()
-        self._refused: OrderedDict[str, None] = OrderedDict()
+        self._accepted: OrderedDict[str, int] = OrderedDict()
 
-    async def verify(self, credential: Credential, presented: bytes) -> bool:
-        """Tells whether `presented` is the password of `credential`.
+    def recall(self, credential: Credential | None, presented: bytes) -> bool | None:
+        """Tells that a password is right where that is cheap or remembered; None: `verify` must tell."""
+        if credential is None:
+            return None
+        if credential.kind == "generated":
+            return matches_generated(credential.hash, presented) or None
+        return any(self._remembers(credential, spelling) for spelling in _spellings(credential, presented)) or None
 
-        A charger may hold the key as hex text and send it decoded (Q110), so bytes that are no
-        text are also tried as their hex spelling.
-        """
-        for candidate in _spellings(presented):
-            if credential.kind == "generated":
-                if _matches_generated(credential.hash, candidate):
+    async def verify(self, credential: Credential | None, presented: bytes) -> bool:
+        """Tells whether `presented` is the password of `credential`; what is wrong costs the same for everybody."""
+        if self.recall(credential, presented):
+            return True
+        for spelling in _spellings(credential, presented):
+            async with self._limiter:
+                # Asked again: whoever waited here behind a charger with the same password has its answer.
+                if credential is not None and self._remembers(credential, spelling):
                     return True
-            elif await self._matches_password(credential.hash, candidate):
-                return True
+                stored = credential.hash if credential and credential.kind == "password" else _NO_PASSWORD
+                matches = await trio.to_thread.run_sync(_matches_argon2, stored, spelling)
+                if matches and credential is not None:
+                    self._remember(credential, spelling)
+                    return True
         return False
 
-    async def _matches_password(self, stored: str, candidate: bytes) -> bool:
-        digest = _keyed(self._key, stored.encode() + b"\0" + candidate)
-        known = self._outcome(digest)
-        if known is not None:
-            return known
-        async with self._limiter:
-            # Asked again: whoever waited here behind a charger with the same password has its answer.
-            known = self._outcome(digest)
-            if known is None:
-                known = await trio.to_thread.run_sync(_matches_argon2, stored, candidate)
-                self._keep(digest, matches=known)
-        return known
+    def forget(self, credential: Credential) -> None:
+        """Drops what is remembered about a credential that changed or is gone."""
+        number = credential.credential_id
+        self._accepted = OrderedDict((digest, owner) for digest, owner in self._accepted.items() if owner != number)
 
-    def _outcome(self, digest: str) -> bool | None:
-        if digest in self._accepted:
-            self._accepted.move_to_end(digest)
-            return True
-        return False if digest in self._refused else None
+    def _remembers(self, credential: Credential, spelling: bytes) -> bool:
+        digest = self._digest(credential, spelling)
+        if digest not in self._accepted:
+            return False
+        self._accepted.move_to_end(digest)
+        return True
 
-    def _keep(self, digest: str, *, matches: bool) -> None:
-        kept, limit = (self._accepted, KEPT_OUTCOMES) if matches else (self._refused, KEPT_REFUSALS)
-        kept[digest] = None
-        if len(kept) > limit:
-            kept.popitem(last=False)
+    def _remember(self, credential: Credential, spelling: bytes) -> None:
+        self._accepted[self._digest(credential, spelling)] = credential.credential_id
+        if len(self._accepted) > KEPT_OUTCOMES:
+            self._accepted.popitem(last=False)
+
+    def _digest(self, credential: Credential, spelling: bytes) -> str:
+        return _keyed(self._key, credential.hash.encode() + b"\0" + spelling)
 
 
-def _spellings(presented: bytes) -> tuple[bytes, ...]:
+def _spellings(credential: Credential | None, presented: bytes) -> tuple[bytes, ...]:
+    """Lists what to compare with the stored hash; as many for every credential, and for none.
+
+    Older hashes of hex keys are of the text as it was written, so bytes that are no text are tried as
+    both of its usual spellings.
+    """
+    if credential is not None and credential.hash.startswith(_OF_BYTES):
+        key = _bytes_of_key(presented)
+        return (key,) if _is_text(presented) else (key, key)
+    return (presented,) if _is_text(presented) else (presented.hex().upper().encode(), presented.hex().encode())
+
+
+def _is_text(presented: bytes) -> bool:
     try:
         presented.decode()
     except UnicodeDecodeError:
-        return presented, presented.hex().upper().encode(), presented.hex().encode()
-    return (presented,)
+        return False
+    return True
+
+
+def _bytes_of_key(text: bytes) -> bytes:
+    return bytes.fromhex(text.decode()) if _HEX_KEY.fullmatch(text) else text
 
 
 def _keyed(key: bytes, content: bytes) -> str:
     return blake2b(content, key=key, digest_size=32).hexdigest()
 
 
-def _matches_generated(stored: str, candidate: bytes) -> bool:
-    scheme, key, digest = stored.split("$")
-    return scheme == "blake2b" and compare_digest(_keyed(bytes.fromhex(key), candidate), digest)
-
-
 def _matches_argon2(stored: str, candidate: bytes) -> bool:
     try:
-        return _ARGON2.verify(stored, candidate)
+        return _ARGON2.verify(stored.removeprefix(_OF_BYTES), candidate)
     except (VerificationError, InvalidHashError):
         return False

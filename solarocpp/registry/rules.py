@@ -19,6 +19,8 @@ ADVISED_IDENTIFIER_LENGTH: Final = 48
 MAX_NAME_LENGTH: Final = 255
 # idToken is CiString20 (OCPP 1.6 §7.25); chargers send longer ones (Q96).
 ADVISED_TOKEN_LENGTH: Final = 20
+# parentIdTag is an IdToken, CiString20 (OCPP 1.6 §7.8, §7.25).
+MAX_PARENT_LENGTH: Final = 20
 MAX_USERNAME_LENGTH: Final = 64
 # Datum streams of SolarNetwork hold source IDs of 64 characters, settings templates of 255 (spec 2.2, 3.1).
 MAX_SOURCE_ID_LENGTH: Final = 64
@@ -78,10 +80,22 @@ def check_token(token: str) -> None:
 
 
 def warnings_about_token(token: str) -> list[str]:
-    """Names what OCPP 1.6 does not foresee about a token."""
+    """Names what OCPP 1.6 does not foresee about a token, and what lets more in than may be meant."""
+    if token == "*":  # noqa: S105 an id tag
+        return ["Token '*' lets every id tag charge that has no row of its own."]
     if len(token) > ADVISED_TOKEN_LENGTH:
         return [f"Token {token!r} has {len(token)} characters; OCPP 1.6 allows {ADVISED_TOKEN_LENGTH}."]
     return []
+
+
+def check_parent(parent: str) -> None:
+    """Refuses a parent that OCPP 1.6 cannot carry: it goes out in every answer about the id tag (Q96)."""
+    _check_name("authorization", "parent", parent, MAX_PARENT_LENGTH)
+
+
+def check_label(kind: str, name: str) -> None:
+    """Refuses names of accounts and API tokens that a listing could not show."""
+    _check_name(kind, "name", name, MAX_NAME_LENGTH)
 
 
 def check_template(template: str) -> None:

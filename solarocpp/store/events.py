@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from solarocpp.store.database import Connection
 from solarocpp.store.effects import EventHappened
 from solarocpp.store.rows import Value, insert_rows
+
+_FORBIDDEN = ("ocpp", "charger", "forbidden")
+_CHARGER = ("ocpp", "charger")
+
+EVENT_TAGS: Mapping[str, tuple[str, ...]] = {
+    "handshake_refused": _FORBIDDEN,
+    "tls_refused": _FORBIDDEN,
+    "bytes_refused": _FORBIDDEN,
+    "attempts_unrecorded": _FORBIDDEN,
+    "handshake_repaired": _CHARGER,
+    "link_opened": ("ocpp", "charger", "connected"),
+    "link_closed": ("ocpp", "charger", "disconnected"),
+    "link_unprotected": _CHARGER,
+    "link_unauthenticated": _CHARGER,
+    "call_refused": ("ocpp", "message", "sent", "error"),
+}
+"""What an event is about, in the words by which SolarNetwork's users filter theirs (spec 9.2)."""
+
+OTHER_TAGS = ("ocpp",)
+"""The tags of an event that has none of its own."""
 
 
 def insert_events(con: Connection, effects: Sequence[EventHappened]) -> None:
@@ -18,6 +38,8 @@ def insert_events(con: Connection, effects: Sequence[EventHappened]) -> None:
             "identifier": effect.identifier,
             "message": effect.message,
             "data": effect.data,
+            "accountId": effect.account_id,
+            "tags": EVENT_TAGS.get(effect.name, OTHER_TAGS),
         }
         for effect in effects
     ]

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from solarocpp.errors import SchemaTooNew, StoreError
 from solarocpp.store.database import Connection, in_transaction
+from solarocpp.store.registry import unused_hid
 
 # No index anywhere near the datums: it would have to be kept for every row, and streams are told
 # apart by memory (`datums`). Small tables have keys.
@@ -81,7 +82,22 @@ CREATE SEQUENCE "chargerNumber";
 CREATE SEQUENCE "authorizationNumber";
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+# Accounts get their hid in `furnish`, which can draw one. A column that is added with a default would need
+# DuckDB to change a setting, which our lock on the configuration forbids.
+_VERSION_2 = """
+ALTER TABLE event ADD COLUMN "accountId" BIGINT;
+ALTER TABLE event ADD COLUMN tags VARCHAR[];
+ALTER TABLE account ADD COLUMN hid VARCHAR;
+ALTER TABLE "accountSettings" ADD COLUMN "unknownChargers" VARCHAR;
+ALTER TABLE charger ADD COLUMN "securityProfile" TINYINT;
+ALTER TABLE charger ADD COLUMN adopted BOOLEAN;
+ALTER TABLE "authorization" ADD COLUMN chargers VARCHAR[];
+UPDATE charger SET "securityProfile" = 1, adopted = true;
+ALTER TABLE charger ALTER "securityProfile" SET DEFAULT 1;
+ALTER TABLE charger ALTER adopted SET DEFAULT true;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 """SQL of each version of `solarocpp.duckdb`, version 1 first; views are not here, they are made at each start."""
 
 SECRET_MIGRATIONS: tuple[str, ...] = (
@@ -92,6 +108,12 @@ SECRET_MIGRATIONS: tuple[str, ...] = (
         allowed VARCHAR[], kind VARCHAR, "hash" VARCHAR, created TIMESTAMPTZ
     );
     CREATE SEQUENCE "credentialNumber";
+    """,
+    """
+    CREATE TABLE "apiToken" (
+        "tokenId" BIGINT PRIMARY KEY, "accountId" BIGINT, name VARCHAR, "hash" VARCHAR, created TIMESTAMPTZ
+    );
+    CREATE SEQUENCE "apiTokenNumber";
     """,
 )
 """SQL of each version of `secrets.duckdb`."""
@@ -134,13 +156,14 @@ def store_id(con: Connection) -> UUID:
 
 
 def furnish(con: Connection, identity: UUID, now: datetime) -> None:
-    """Fills a fresh store: its identity, account 1 and node 1, so that a charger can be added at once."""
+    """Gives a store what no migration can: identity, account 1 and node 1 if it is fresh, a hid to each account."""
 
-    def first_rows(con: Connection) -> None:
-        if con.execute("SELECT 1 FROM meta").fetchone():
-            return
-        con.execute("INSERT INTO meta VALUES (?, ?, 0, 1)", [identity, now])
-        con.execute("INSERT INTO account VALUES (nextval('accountNumber'), 'account 1', ?)", [now])
-        con.execute("INSERT INTO node VALUES (nextval('nodeNumber'), 1, 'node 1', ?)", [now])
+    def missing_rows(con: Connection) -> None:
+        if not con.execute("SELECT 1 FROM meta").fetchone():
+            con.execute("INSERT INTO meta VALUES (?, ?, 0, 1)", [identity, now])
+            con.execute("INSERT INTO account VALUES (nextval('accountNumber'), 'account 1', ?, NULL)", [now])
+            con.execute("INSERT INTO node VALUES (nextval('nodeNumber'), 1, 'node 1', ?)", [now])
+        for (account_id,) in con.execute('SELECT "accountId" FROM account WHERE hid IS NULL').fetchall():
+            con.execute('UPDATE account SET hid = ? WHERE "accountId" = ?', [unused_hid(con), account_id])
 
-    in_transaction(con, first_rows)
+    in_transaction(con, missing_rows)

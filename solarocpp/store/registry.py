@@ -9,6 +9,7 @@ comes as effects and is projected here too.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
@@ -23,12 +24,14 @@ from solarocpp.store.schema import SECRET_TABLES, TABLES
 __all__ = [
     "ACCOUNT",
     "ACCOUNT_SETTINGS",
+    "API_TOKEN",
     "AUTHORIZATION",
     "CHARGER",
     "CHARGER_SETTINGS",
     "CONNECTOR",
     "CREDENTIAL",
     "NODE",
+    "UNAMBIGUOUS",
     "Connection",
     "EntityTable",
     "delete_entity",
@@ -36,6 +39,7 @@ __all__ = [
     "next_id",
     "replace_entity",
     "select_all",
+    "unused_hid",
 ]
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -57,6 +61,13 @@ CHARGER_SETTINGS = EntityTable("chargerSettings", ("charger_id",))
 CONNECTOR = EntityTable("connector", ("charger_id", "connector_id"))
 # In secrets.duckdb: use these with `Store.secrets`.
 CREDENTIAL = EntityTable("credential", ("credential_id",))
+API_TOKEN = EntityTable("apiToken", ("token_id",))
+
+UNAMBIGUOUS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+"""No 0 O 1 I l: somebody reads it from a screen and types it into a charger with three keys."""
+
+# SolarNetwork's, spec 1.5.
+_HID_LENGTH = 8
 
 _COLUMNS: Mapping[str, frozenset[str]] = {
     table.name: frozenset(column.name for column in table.columns) for table in (*TABLES, *SECRET_TABLES)
@@ -73,6 +84,15 @@ def next_id(con: Connection, table: EntityTable) -> int:
         ).fetchone()
         if row is not None and not row[1]:
             return int(row[0])
+
+
+def unused_hid(con: Connection) -> str:
+    """Draws a hid that no account has in any case: what names an account in URLs (spec 1.5)."""
+    taken = {hid for (hid,) in con.execute("SELECT lower(hid) FROM account").fetchall()}
+    while True:
+        hid = "".join(secrets.choice(UNAMBIGUOUS) for _ in range(_HID_LENGTH))
+        if hid.lower() not in taken:
+            return hid
 
 
 def select_all(con: Connection, table: EntityTable, kind: type[T]) -> list[T]:

@@ -182,6 +182,10 @@ CHARGER = Table(
         Column("imsi", "VARCHAR", "", "its SIM card's subscriber"),
         Column("meterType", "VARCHAR", "", "as sent"),
         Column("meterSerialNumber", "VARCHAR", "", "as sent"),
+        Column(
+            "securityProfile", "TINYINT", "", "least it must prove: 0 nothing, 1 password, 2 TLS too, 3 certificate"
+        ),
+        Column("adopted", "BOOLEAN", "", "false: made by `unknownChargers`, and no operator has judged it yet"),
     ),
 )
 
@@ -194,6 +198,10 @@ EVENT = Table(
         Column("identifier", "VARCHAR", "", "charge point identity, if one is concerned"),
         Column("message", "VARCHAR", "", "in words"),
         Column("data", "JSON", "", "details as a JSON object"),
+        Column("accountId", "BIGINT", "", "`account.accountId` it concerns; empty: not known"),
+        Column(
+            "tags", "VARCHAR[]", "", "what it is about, as SolarNetwork tags user events: `[ocpp, charger, forbidden]`"
+        ),
     ),
 )
 
@@ -237,6 +245,7 @@ REGISTRY_TABLES: tuple[Table, ...] = (
             Column("accountId", "BIGINT", "", "number"),
             Column("name", "VARCHAR", "", "name"),
             Column("created", "TIMESTAMP WITH TIME ZONE", "", "when it was made"),
+            Column("hid", "VARCHAR", "", "names the account in the URLs of its chargers; no secret, and no proof"),
         ),
     ),
     Table(
@@ -261,6 +270,7 @@ REGISTRY_TABLES: tuple[Table, ...] = (
             Column("expires", "TIMESTAMP WITH TIME ZONE", "", "from then on answered Expired"),
             Column("parent", "VARCHAR", "", "parentIdTag"),
             Column("maxActive", "INTEGER", "", "most sessions at once; empty: any number"),
+            Column("chargers", "VARCHAR[]", "", "identifiers where it may charge; empty: anywhere in the account"),
         ),
     ),
     Table(
@@ -270,6 +280,7 @@ REGISTRY_TABLES: tuple[Table, ...] = (
             Column("accountId", "BIGINT", "", "`account.accountId`"),
             Column("sourceIdTemplate", "VARCHAR", "", "template of source ids; empty: the built-in one"),
             Column("publish", "BOOLEAN", "", "make datums of readings; empty: yes"),
+            Column("unknownChargers", "VARCHAR", "", "`refuse`, `pending` or `accept`; empty: `refuse`"),
         ),
     ),
     Table(
@@ -358,6 +369,18 @@ SECRET_TABLES: tuple[Table, ...] = (
             ),
             Column("kind", "VARCHAR", "", "`generated` or `password`: which hash"),
             Column("hash", "VARCHAR", "", "the hash, with its parameters"),
+            Column("created", "TIMESTAMP WITH TIME ZONE", "", "when it was made"),
+        ),
+        internal=True,
+    ),
+    Table(
+        "apiToken",
+        "Tokens that programs use the API with, as hashes.",
+        (
+            Column("tokenId", "BIGINT", "", "number, the part of the token before the dot"),
+            Column("accountId", "BIGINT", "", "`account.accountId` it sees; empty: the whole box"),
+            Column("name", "VARCHAR", "", "who or what uses it"),
+            Column("hash", "VARCHAR", "", "the hash, with its key"),
             Column("created", "TIMESTAMP WITH TIME ZONE", "", "when it was made"),
         ),
         internal=True,

@@ -87,6 +87,8 @@ class Admitted(msgspec.Struct, frozen=True):
     credential: Credential | None
     """None: it came in by its certificate alone, or without any proof (security profile 0)."""
     claim: Claim
+    security_profile: int = 1
+    """What the connection proved: 0 nothing, 1 a password, 2 that under TLS, 3 a certificate that names the charger."""
 
 
 class Directory(Protocol):

@@ -89,7 +89,7 @@ class Api:
 async def reach_api(where: Where, *, create: bool = False) -> AsyncIterator[Api]:
     """Opens the API of a server or of a data directory; `create` makes the directory if it is missing."""
     if where.url is not None:
-        async with _client(where.url, _token(where)) as http:
+        async with _client(where.url, where) as http:
             yield Api(http, where)
         return
     if not create and not (where.data / "solarocpp.duckdb").exists():
@@ -98,10 +98,10 @@ async def reach_api(where: Where, *, create: bool = False) -> AsyncIterator[Api]
         )
     found = await _open_or_find(where)
     if isinstance(found, str):
-        async with _client(found, _token(where)) as http:
+        async with _client(found, where) as http:
             yield Api(http, where)
     else:
-        async with _in_process(found) as http:
+        async with _in_process(found, where) as http:
             yield Api(http, where)
 
 
@@ -129,12 +129,12 @@ async def _open_or_find(where: Where) -> Store | str:
 
 
 @asynccontextmanager
-async def _in_process(store: Store) -> AsyncIterator[httpx.AsyncClient]:
+async def _in_process(store: Store, where: Where) -> AsyncIterator[httpx.AsyncClient]:
     from solarocpp.app import replay_tail, utc_now
     from solarocpp.central_system import CentralSystem, Transactions
     from solarocpp.config import Config
     from solarocpp.registry import Registry
-    from solarocpp.web import make_app
+    from solarocpp.web import make_app, open_to_this_process
 
     try:
         registry = Registry.load(store)
@@ -143,9 +143,13 @@ async def _in_process(store: Store) -> AsyncIterator[httpx.AsyncClient]:
         replay_tail(store, CentralSystem(registry, transactions, boot_interval_s=interval_s))
         async with trio.open_nursery() as nursery:
             await nursery.start(store.run)
-            transport = httpx.ASGITransport(app=make_app(registry, store, clock=utc_now))  # type: ignore[arg-type]  # httpx types ASGI apart from litestar
+            app = open_to_this_process(make_app(registry, store, clock=utc_now))
+            transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # httpx types ASGI apart from litestar
+            headers = _account_header(where)
             try:
-                async with httpx.AsyncClient(transport=transport, base_url="http://in-process") as http:
+                async with httpx.AsyncClient(
+                    transport=transport, base_url="http://in-process", headers=headers
+                ) as http:
                     yield http
             finally:
                 nursery.cancel_scope.cancel()
@@ -153,11 +157,14 @@ async def _in_process(store: Store) -> AsyncIterator[httpx.AsyncClient]:
         store.close()
 
 
-def _client(url: str, token: str) -> httpx.AsyncClient:
+def _client(url: str, where: Where) -> httpx.AsyncClient:
     base = url if "://" in url else f"http://{url}"
-    return httpx.AsyncClient(
-        base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=_ANSWER_TIMEOUT_S, trust_env=False
-    )
+    headers = {"Authorization": f"Bearer {_token(where)}", **_account_header(where)}
+    return httpx.AsyncClient(base_url=base, headers=headers, timeout=_ANSWER_TIMEOUT_S, trust_env=False)
+
+
+def _account_header(where: Where) -> dict[str, str]:
+    return {} if where.account is None else {"Solarocpp-Account": str(where.account)}
 
 
 def running_server(data: Path) -> Mapping[str, Any] | None:

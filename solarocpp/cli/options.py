@@ -34,11 +34,14 @@ Until = Annotated[str | None, Parameter(help="Up to this time, exclusive.")]
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Where:
-    """Which server or data directory a command is about."""
+    """Which server or data directory a command is about, and which account in it."""
 
     data: Annotated[Path, Parameter(help="Data directory.")] = Path("data")
     url: Annotated[
         str | None, Parameter(help="A running server elsewhere, like http://10.0.0.5:8080 (token: SOLAROCPP_TOKEN).")
+    ] = None
+    account: Annotated[
+        int | None, Parameter(help="Account it is about. Default: account 1 for changes, all for questions.")
     ] = None
 
 
@@ -46,7 +49,7 @@ HERE: Final = Where()
 
 # Options that may come from the file or the environment, of these commands all they have.
 SERVING_COMMANDS: Final = frozenset({"serve", "demo", "simulate"})
-EVERYWHERE: Final = frozenset({"data", "url", "format", "limit"})
+EVERYWHERE: Final = frozenset({"data", "url", "account", "format", "limit"})
 # Read straight from the environment by `client`: it must never be a flag.
 TOKEN_VARIABLE: Final = ENVIRONMENT_PREFIX + "TOKEN"
 

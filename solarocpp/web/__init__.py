@@ -1,15 +1,16 @@
 """The HTTP API: everything the command line can do, for programs and for remote hands.
 
-    request -> access (bearer token) -> a route in management or questions -> registry, store, query
-            <- answers (structs)     <- or failures: {"error", "kind"}
+    request -> access (whose token) -> a route in management, accounts or questions -> registry, store, query
+            <- answers (structs)    <- or failures: {"error", "kind"}
 
 The command line speaks it too, in process when no server runs, so there is one place of logic for
-both. This package refuses to know the gateway: what it shows of links it is handed.
+both. This package refuses to know the gateway: what it shows of links it is handed. A route asks
+`caller` whose things are meant; a test asks every route with another account's token.
 
-    management  what is registered      access    who may ask
-    questions   what was measured       serving   the socket
-    health      whether all is well     failures  what went wrong
-    answers     what is shown
+    management  what is registered      access    who may ask, and about whose things
+    accounts    accounts and tokens     serving   the socket
+    questions   what was measured       failures  what went wrong
+    health      whether all is well     answers   what is shown
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from datetime import datetime
 from typing import Any
 
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
@@ -26,12 +28,14 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from solarocpp.registry import Registry
 from solarocpp.store import Store
-from solarocpp.web import health, management, questions
+from solarocpp.web import accounts, health, management, questions
+from solarocpp.web.access import open_to_this_process, provide_caller
 from solarocpp.web.failures import answer_failure
-from solarocpp.web.management import Connected, Link
+from solarocpp.web.management import Connected
+from solarocpp.web.questions import Link
 from solarocpp.web.serving import serve
 
-__all__ = ["make_app", "serve"]
+__all__ = ["make_app", "open_to_this_process", "serve"]
 
 # The largest order is a template of 255 characters; SQL of a dashboard rarely passes a few KB.
 MAX_BODY_BYTES = 1_000_000
@@ -50,18 +54,20 @@ def make_app(
         return None if links is None else frozenset(link.charger_id for link in links())
 
     return Litestar(
-        [management.router, questions.router, health.router, health.show_health],
+        [management.router, accounts.router, questions.router, health.router, health.show_health],
         dependencies={
             "registry": Provide(_constant(registry)),
             "store": Provide(_constant(store)),
             "clock": Provide(_constant(clock)),
             "links": Provide(_constant(links)),
             "connected": Provide(provide_connected),
+            "caller": Provide(provide_caller),
         },
         exception_handlers={Exception: answer_failure, HTTPException: answer_failure},
         openapi_config=OpenAPIConfig(
             title="solarocpp", version="1", path="/schema", render_plugins=[JsonRenderPlugin(path="/")]
         ),
+        state=State({"registry": registry}),  # for the gate, which stands in front of all this
         logging_config=None,  # litestar would set up the standard library's logging; ours is structlog
         request_max_body_size=MAX_BODY_BYTES,
     )

@@ -6,17 +6,24 @@ change, with warnings for the person who made it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from solarocpp.registry import (
     DEFAULT_SOURCE_ID_TEMPLATE,
+    Account,
+    ApiToken,
     Authorization,
     Charger,
     Credential,
+    Node,
     RegistrationStatus,
+    SecurityProfile,
     Settings,
+    UnknownChargers,
 )
 
 
@@ -31,6 +38,10 @@ class ChargerView(Answer, frozen=True, kw_only=True):
     node_id: int
     enabled: bool
     registration_status: RegistrationStatus
+    adopted: bool
+    """False: `unknownChargers` let it in, and no operator has judged it since."""
+    security_profile: SecurityProfile
+    """The least its links must prove: 0 nothing, 1 a password, 2 TLS too, 3 a certificate."""
     connected: bool | None
     """None: nothing listens for chargers in this process."""
     connector_count: int
@@ -88,6 +99,8 @@ class AuthorizationView(Answer, frozen=True, kw_only=True):
     expired: bool
     parent: str | None
     max_active: int | None
+    chargers: list[str]
+    """Where it may charge; empty: at every charger of the account."""
     authorization_id: int
     created: datetime
 
@@ -109,11 +122,56 @@ class SettingsView(Answer, frozen=True, kw_only=True):
     """`default` or `account`; for one charger also `charger`."""
 
 
+class AccountSettingsView(SettingsView, frozen=True, kw_only=True):
+    """What applies to a whole account."""
+
+    unknown_chargers: UnknownChargers
+    unknown_chargers_from: str
+    hid: str
+    """Stands for the account in the URLs of its chargers; nobody can change it."""
+
+
 class SettingsReceipt(Answer, frozen=True, kw_only=True):
     """Settings after a change."""
 
-    settings: SettingsView
+    settings: AccountSettingsView
     warnings: list[str]
+
+
+class AccountView(Answer, frozen=True, kw_only=True):
+    """An account."""
+
+    account_id: int
+    name: str
+    hid: str
+    nodes: list[int]
+    chargers: int
+    """How many."""
+    created: datetime
+
+
+class AccountReceipt(Answer, frozen=True, kw_only=True):
+    """An account that was made."""
+
+    account: AccountView
+
+
+class TokenView(Answer, frozen=True, kw_only=True):
+    """A token for the API, without anything secret."""
+
+    name: str
+    account_id: int | None
+    """The account it sees; None: the whole box."""
+    token_id: int
+    created: datetime
+
+
+class TokenReceipt(Answer, frozen=True, kw_only=True):
+    """A token that was made or removed."""
+
+    token: TokenView
+    secret: str | None
+    """What a program shows, if it was made just now: this answer is the only one that ever has it."""
 
 
 def charger_view(charger: Charger, connected: frozenset[int] | None) -> ChargerView:
@@ -150,24 +208,48 @@ def authorization_view(authorization: Authorization, now: datetime) -> Authoriza
         expired=authorization.expires is not None and authorization.expires <= now,
         parent=authorization.parent,
         max_active=authorization.max_active,
+        chargers=list(authorization.chargers),
         authorization_id=authorization.authorization_id,
         created=authorization.created,
     )
 
 
+def account_view(account: Account, nodes: Sequence[Node], chargers: int) -> AccountView:
+    """Shows an account."""
+    return AccountView(
+        account_id=account.account_id,
+        name=account.name,
+        hid=account.hid,
+        nodes=[node.node_id for node in nodes],
+        chargers=chargers,
+        created=account.created,
+    )
+
+
+def token_view(token: ApiToken) -> TokenView:
+    """Shows a token."""
+    return TokenView(name=token.name, account_id=token.account_id, token_id=token.token_id, created=token.created)
+
+
 def settings_view(account: Settings, own: Settings | None = None) -> SettingsView:
     """Shows what applies, by the order of spec 3.3: charger, account, built-in."""
+    return SettingsView(**_applying(("source_id_template", "publish"), account, own))
+
+
+def account_settings_view(account: Account, settings: Settings) -> AccountSettingsView:
+    """Shows what applies to the chargers of an account that have no setting of their own, or no row yet."""
+    applying = _applying(("source_id_template", "publish", "unknown_chargers"), settings)
+    return AccountSettingsView(hid=account.hid, **applying)
+
+
+_BUILT_IN = Settings(DEFAULT_SOURCE_ID_TEMPLATE, publish=True, unknown_chargers="refuse")
+
+
+def _applying(fields: Sequence[str], account: Settings, own: Settings | None = None) -> dict[str, Any]:
     levels = [("charger", own or Settings()), ("account", account), ("default", _BUILT_IN)]
-    template, template_from = next(
-        (level.source_id_template, name) for name, level in levels if level.source_id_template is not None
-    )
-    publish, publish_from = next((level.publish, name) for name, level in levels if level.publish is not None)
-    return SettingsView(
-        source_id_template=template,
-        source_id_template_from=template_from,
-        publish=publish,
-        publish_from=publish_from,
-    )
-
-
-_BUILT_IN = Settings(DEFAULT_SOURCE_ID_TEMPLATE, publish=True)
+    applying: dict[str, Any] = {}
+    for field in fields:
+        applying[field], applying[f"{field}_from"] = next(
+            (value, name) for name, level in levels if (value := getattr(level, field)) is not None
+        )
+    return applying

@@ -52,7 +52,7 @@ _BY_CLASS: tuple[tuple[type[Exception], _Row], ...] = (
     (StoreError, _Row(503, "store_unavailable")),
 )
 _REGISTRY_KINDS = {404: "unknown", 409: "taken", 422: "refused"}
-_HTTP_KINDS = {401: "unauthorized", 404: "no_such_route", 405: "no_such_method", 413: "too_large"}
+_HTTP_KINDS = {401: "unauthorized", 403: "forbidden", 404: "no_such_route", 405: "no_such_method", 413: "too_large"}
 
 
 def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[Failure]:

@@ -12,9 +12,10 @@ from litestar import Router, get
 from litestar.di import NamedDependency
 
 import solarocpp.query as q
-from solarocpp.registry import DEFAULT_ACCOUNT, Registry
+from solarocpp.registry import Charger, Credential, Registry
 from solarocpp.store import Store, StoreStatistics, health
 from solarocpp.store.registry import Connection
+from solarocpp.web.access import needs_whole_box
 from solarocpp.web.answers import Answer
 from solarocpp.web.management import Clock
 
@@ -45,7 +46,7 @@ async def show_health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@get("/check", summary="The health of the store and of what is registered")
+@get("/check", summary="The health of the store and of what is registered", guards=[needs_whole_box])
 async def check(
     store: NamedDependency[Store], registry: NamedDependency[Registry], clock: NamedDependency[Clock]
 ) -> list[Finding]:
@@ -105,12 +106,24 @@ def _private_files(directory: Path) -> Iterator[Finding]:
 
 
 def _registered(registry: Registry) -> Iterator[Finding]:
-    chargers = [charger for charger in registry.chargers(DEFAULT_ACCOUNT) if charger.enabled]
-    credentials = registry.credentials(DEFAULT_ACCOUNT)
-    barred = [row.identifier for row in chargers if not any(key.allows(row.identifier) for key in credentials)]
+    barred, missing = [], []
+    for account in registry.accounts():
+        chargers = registry.chargers(account.account_id)
+        credentials = registry.credentials(account.account_id)
+        barred += [row.identifier for row in chargers if row.enabled and not _may_enter(row, credentials)]
+        known = {row.identifier.casefold() for row in chargers}
+        for key in credentials:
+            unknown = [name for name in key.allowed if name.casefold() not in known]
+            if unknown:
+                missing.append(f"{key.username} allows {', '.join(unknown)}: no such charger")
     yield _finding("credentials", f"no credential allows {', '.join(barred)}" if barred else "")
-    known = {charger.identifier.casefold() for charger in registry.chargers(DEFAULT_ACCOUNT)}
-    for credential in credentials:
-        missing = [name for name in credential.allowed if name.casefold() not in known]
-        if missing:
-            yield _finding("credentials", f"{credential.username} allows {', '.join(missing)}: no such charger")
+    for trouble in missing:
+        yield _finding("credentials", trouble)
+    unjudged = [row.identifier for row in registry.chargers() if not row.adopted]
+    advice = "; look at them with: solarocpp charger list, and let them in with: solarocpp charger adopt IDENT"
+    yield _finding("adoption", f"nobody has judged {', '.join(unjudged)} yet{advice}" if unjudged else "")
+
+
+def _may_enter(charger: Charger, credentials: list[Credential]) -> bool:
+    # 0 needs no credential and 3 may do with a certificate, if the server says so.
+    return charger.security_profile in {0, 3} or any(key.allows(charger.identifier) for key in credentials)

@@ -1,4 +1,7 @@
-"""Routes that ask: sessions, datums, SQL, the health of the store, and how the server is doing.
+"""Routes that ask: sessions, datums, events, links, SQL, and how the server is doing.
+
+Whoever is limited to an account gets its rows only: those of its nodes, and the events that are known
+to be its own. SQL knows no such limit, so it takes the whole box.
 
 Rows are answered as `{"columns": [...], "rows": [[...]], "cut": BOOL}`, times ISO 8601 in UTC, and are
 made into JSON in the thread that fetched them, so a large answer does not stop the chargers. `cut`
@@ -8,7 +11,7 @@ says that there were more: a listing then has the newest ones, in order of time 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Final, Protocol, cast
 
 import msgspec
 from litestar import Response, Router, get, post
@@ -17,9 +20,11 @@ from litestar.params import JSONBody, QueryParameter
 
 import solarocpp.query as q
 from solarocpp.query.guard import answer_sql
-from solarocpp.registry import DEFAULT_ACCOUNT, Registry
+from solarocpp.registry import Registry
 from solarocpp.store import Store, StoreStatistics
 from solarocpp.store.registry import Connection
+from solarocpp.store.schema import DATUM
+from solarocpp.web.access import Caller, needs_whole_box
 from solarocpp.web.answers import Answer
 
 # A screenful of screens. More is one parameter away, all of it is what the Python module is for.
@@ -32,6 +37,22 @@ Text = Annotated[str | None, QueryParameter()]
 Node = Annotated[int | None, QueryParameter(ge=1)]
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+
+
+class Link(Protocol):
+    """What the API looks at of a link, and shows whole; the gateway's LinkInfo is one."""
+
+    @property
+    def charger_id(self) -> int:
+        """The charger it belongs to."""
+
+    @property
+    def account_id(self) -> int:
+        """The charger's account."""
+
+
+Links = Callable[[], Sequence[Link]] | None
+"""Lists every link; None: nothing listens for chargers in this process."""
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -53,18 +74,21 @@ class SqlQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Status(Answer, frozen=True, kw_only=True):
     """How the server is doing."""
 
-    data: str
-    store_id: str
     chargers: int
     links: Sequence[Any] | None
-    """Every link; None: nothing listens for chargers in this process."""
+    """None: nothing listens for chargers in this process."""
     open_sessions: int
-    store: StoreStatistics
+    data: str | None
+    """Where the store is; this and what follows is the whole box's, None for whoever is limited to an account."""
+    store_id: str | None
+    store: StoreStatistics | None
 
 
 @get("/sessions", summary="Charge sessions, one by one or aggregated")
 async def list_sessions(  # noqa: PLR0913 one argument a filter
     store: NamedDependency[Store],
+    registry: NamedDependency[Registry],
+    caller: NamedDependency[Caller],
     *,
     node: Node = None,
     source: Text = None,
@@ -77,13 +101,14 @@ async def list_sessions(  # noqa: PLR0913 one argument a filter
     limit: Limit = DEFAULT_LIMIT,
 ) -> Response[bytes]:
     """Lists sessions, or aggregates them: `by` is a comma list of node, source, charger, token, hour, day, month."""
+    nodes = caller.nodes(registry, node)
 
     def ask(con: Connection) -> bytes:
         # Whatever was written is checked by the query module, which names the nearest key.
         keys = None if by is None else cast("list[q.SessionKey]", [key.strip() for key in by.split(",") if key.strip()])
         found = q.sessions(
             con,
-            node=node,
+            node=nodes,
             source=source,
             charger=charger,
             token=token,
@@ -100,6 +125,8 @@ async def list_sessions(  # noqa: PLR0913 one argument a filter
 @get("/datums", summary="Datums, one by one, aggregated, or the latest of each stream")
 async def list_datums(  # noqa: PLR0913 one argument a filter
     store: NamedDependency[Store],
+    registry: NamedDependency[Registry],
+    caller: NamedDependency[Caller],
     *,
     node: Node = None,
     source: Text = None,
@@ -110,19 +137,47 @@ async def list_datums(  # noqa: PLR0913 one argument a filter
     limit: Limit = DEFAULT_LIMIT,
 ) -> Response[bytes]:
     """Lists datums, aggregates them by hour, day or month, or gives the newest datum of each stream."""
+    nodes = caller.nodes(registry, node)
+    limited = caller.account_id is not None
 
     def ask(con: Connection) -> bytes:
         if latest:
-            return _rows(q.latest(con, node=node, source=source), limit)
+            return _rows(q.latest(con, node=nodes, source=source), limit, own_columns=limited)
         found = q.datums(
-            con, node=node, source=source, since=since, until=until, aggregate=cast("q.Aggregate | None", aggregate)
+            con, node=nodes, source=source, since=since, until=until, aggregate=cast("q.Aggregate | None", aggregate)
         )
-        return _rows(found, limit, newest_by="created" if aggregate is None else None)
+        return _rows(found, limit, newest_by="created" if aggregate is None else None, own_columns=limited)
 
     return await _answered(store, ask)
 
 
-@post("/sql", summary="One read-only SQL statement", status_code=200)
+@get("/events", summary="What happened: refused and repaired handshakes, links, bad samples")
+async def list_events(  # noqa: PLR0913 one argument a filter
+    store: NamedDependency[Store],
+    caller: NamedDependency[Caller],
+    *,
+    tags: Text = None,
+    charger: Text = None,
+    since: Text = None,
+    until: Text = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> Response[bytes]:
+    """Lists events; `tags` is a comma list of those an event must have, like `ocpp,charger,forbidden`."""
+
+    def ask(con: Connection) -> bytes:
+        found = q.events(con, tags=tags or (), charger=charger, since=since, until=until, account=caller.account_id)
+        return _rows(found, limit, newest_by="created")
+
+    return await _answered(store, ask)
+
+
+@get("/links", summary="Who is connected")
+async def list_links(links: NamedDependency[Links], caller: NamedDependency[Caller]) -> Sequence[Any] | None:
+    """Lists who is connected, by identifier; null where nothing listens for chargers."""
+    return _seen(links, caller)
+
+
+@post("/sql", summary="One read-only SQL statement", status_code=200, guards=[needs_whole_box])
 async def answer_question(data: JSONBody[SqlQuestion], store: NamedDependency[Store]) -> Response[bytes]:
     """Runs one read-only SQL statement; 408 if it takes longer than it may."""
 
@@ -135,28 +190,40 @@ async def answer_question(data: JSONBody[SqlQuestion], store: NamedDependency[St
 
 @get("/status", summary="How the server is doing")
 async def show_status(
-    store: NamedDependency[Store], registry: NamedDependency[Registry], links: NamedDependency[Any]
+    store: NamedDependency[Store],
+    registry: NamedDependency[Registry],
+    links: NamedDependency[Links],
+    caller: NamedDependency[Caller],
 ) -> Status:
     """Tells links, open sessions, and what the store has done since it was opened."""
-    open_sessions = await store.read(lambda con: len(q.sessions(con, active=True)))
+    nodes = caller.nodes(registry, None)
+    whole = caller.whole_box
     return Status(
-        data=str(store.directory),
-        store_id=str(store.store_id),
-        chargers=len(registry.chargers(DEFAULT_ACCOUNT)),
-        links=None if links is None else links(),
-        open_sessions=open_sessions,
-        store=store.statistics(),
+        chargers=len(registry.chargers(caller.account_id)),
+        links=_seen(links, caller),
+        open_sessions=await store.read(lambda con: len(q.sessions(con, node=nodes, active=True))),
+        data=str(store.directory) if whole else None,
+        store_id=str(store.store_id) if whole else None,
+        store=store.statistics() if whole else None,
     )
 
 
-router = Router("/api", route_handlers=[list_sessions, list_datums, answer_question, show_status], tags=["questions"])
+router = Router(
+    "/api",
+    route_handlers=[list_sessions, list_datums, list_events, list_links, answer_question, show_status],
+    tags=["questions"],
+)
+
+
+def _seen(links: Links, caller: Caller) -> list[Link] | None:
+    return None if links is None else [link for link in links() if caller.account_id in (None, link.account_id)]
 
 
 async def _answered(store: Store, ask: Callable[[Connection], bytes]) -> Response[bytes]:
     return Response(await store.read(ask), media_type="application/json")
 
 
-def _rows(found: Any, limit: int, *, newest_by: str | None = None) -> bytes:
+def _rows(found: Any, limit: int, *, newest_by: str | None = None, own_columns: bool = False) -> bytes:
     """Fetches a relation; with `newest_by`, the newest rows by that column, oldest first."""
     ordered = found.order(f'"{newest_by}" DESC') if newest_by else found
     rows = ordered.limit(limit + 1).fetchall()
@@ -164,4 +231,16 @@ def _rows(found: Any, limit: int, *, newest_by: str | None = None) -> bytes:
     rows = rows[:limit]
     if newest_by:
         rows.reverse()
-    return _ENCODER.encode(Rows(found.columns, rows, cut))
+    columns: Sequence[str] = found.columns
+    if own_columns:
+        columns, rows = _own_columns(columns, rows)
+    return _ENCODER.encode(Rows(columns, rows, cut))
+
+
+_EVERYBODYS: Final = {column.name + suffix for column in DATUM.columns for suffix in ("", "_min", "_max")}
+
+
+def _own_columns(columns: Sequence[str], rows: list[Any]) -> tuple[list[str], list[Any]]:
+    """Leaves out what only others' chargers have sent: a vendor's column is there for all as soon as one sends it."""
+    shown = [at for at, name in enumerate(columns) if name in _EVERYBODYS or any(row[at] is not None for row in rows)]
+    return [columns[at] for at in shown], [[row[at] for at in shown] for row in rows]

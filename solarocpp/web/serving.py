@@ -32,8 +32,9 @@ async def serve(
     shutdown: trio.Event | None = None,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serves `app` to holders of `token` until `shutdown` is set or the caller is cancelled.
+    """Serves `app` until `shutdown` is set or the caller is cancelled.
 
+    Whoever shows `token` has the whole box; the registry of the app knows further tokens.
     Reports the bound `HOST:PORT` once it accepts; port 0 takes a free one.
 
     Raises:
@@ -46,7 +47,8 @@ async def serve(
     config.graceful_timeout = GRACEFUL_TIMEOUT_S
     listener = _listen(bind, config.backlog)
     host, port = listener.getsockname()[:2]
-    gated = wrap_app(require_bearer(app, token), config.wsgi_max_body_size, "asgi")  # type: ignore[arg-type]  # two spellings of ASGI
+    gate = require_bearer(app, token, app.state["registry"].token_by_text)
+    gated = wrap_app(gate, config.wsgi_max_body_size, "asgi")  # type: ignore[arg-type]  # two spellings of ASGI
     trigger = (trio.Event() if shutdown is None else shutdown).wait
     reporting = _Reporting(str(Address(host, port)), task_status)
     with listener:

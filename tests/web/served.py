@@ -20,6 +20,7 @@ class FakeLink(msgspec.Struct, frozen=True, rename="camel"):
 
     charger_id: int
     identifier: str
+    account_id: int = 1
 
 
 class Served(NamedTuple):

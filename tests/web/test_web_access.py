@@ -13,12 +13,14 @@ from solarocpp.errors import ConfigError
 from solarocpp.web import make_app, serve
 
 REFUSAL = {
-    "error": "This needs the header `Authorization: Bearer TOKEN`; the token is in admin.token of the data directory.",
+    "error": "This needs the header `Authorization: Bearer TOKEN`; the token is in admin.token of the data directory, "
+    "or make one with: solarocpp token add NAME",
     "kind": "unauthorized",
 }
 
 
 SHOWN = [None, "", "Bearer", "Bearer a token", "a token for tests", "Basic a token for tests", "Bearer é"]
+SHOWN += ["Bearer 1.", "Bearer 1.x", "Bearer .", "Bearer 9999999999999999999.x", "Bearer \N{SUPERSCRIPT TWO}.x"]
 PATHS = ["/api/chargers", "/api/nothing", "/schema", "/", "/healthz/"]
 
 
@@ -41,6 +43,7 @@ async def test_the_schema_lists_the_routes(api: Served) -> None:
     answer = await api.http.get("/schema/openapi.json")
     assert answer.status_code == 200
     assert sorted(answer.json()["paths"]) == [
+        "/api/accounts",
         "/api/authorizations",
         "/api/authorizations/{token}",
         "/api/charger-settings/{identifier}",
@@ -50,10 +53,14 @@ async def test_the_schema_lists_the_routes(api: Served) -> None:
         "/api/credentials",
         "/api/credentials/{username}",
         "/api/datums",
+        "/api/events",
+        "/api/links",
         "/api/sessions",
         "/api/settings",
         "/api/sql",
         "/api/status",
+        "/api/tokens",
+        "/api/tokens/{name}",
         "/healthz",
     ]
 

@@ -13,6 +13,8 @@ CP001 = {
     "nodeId": 1,
     "enabled": True,
     "registrationStatus": "Accepted",
+    "adopted": True,
+    "securityProfile": 1,
     "connected": False,
     "connectorCount": 0,
     "vendor": "ACME",
@@ -109,7 +111,7 @@ async def test_a_generated_password_is_shown_once_and_nowhere_else(api: Served) 
     answer = await api.http.post("/api/credentials", json={"username": "depot"})
     receipt = answer.json()
     assert answer.status_code == 201
-    assert len(receipt["password"]) == 20
+    assert len(receipt["password"]) == 22
     assert receipt["warnings"] == []
     view = {
         "username": "depot",
@@ -121,7 +123,7 @@ async def test_a_generated_password_is_shown_once_and_nowhere_else(api: Served) 
     assert receipt["credential"] == view
     assert (await api.http.get("/api/credentials")).json() == [view]
     rotated = (await api.http.patch("/api/credentials/depot", json={"password": None})).json()
-    assert len(rotated["password"]) == 20
+    assert len(rotated["password"]) == 22
     assert rotated["password"] != receipt["password"]
     allowed = (await api.http.patch("/api/credentials/depot", json={"allowed": ["CP001"]})).json()
     assert allowed["password"] is None
@@ -162,6 +164,7 @@ async def test_id_tags_are_kept_with_their_rules(api: Served) -> None:
         "expired": True,
         "parent": "P",
         "maxActive": 1,
+        "chargers": [],
         "authorizationId": 1,
         "created": "2026-03-01T12:00:00Z",
     }
@@ -181,6 +184,9 @@ async def test_settings_say_where_they_come_from(api: Served) -> None:
         "sourceIdTemplateFrom": "default",
         "publish": True,
         "publishFrom": "default",
+        "unknownChargers": "refuse",
+        "unknownChargersFrom": "default",
+        "hid": api.registry.accounts()[0].hid,
     }
     answer = await api.http.patch("/api/settings", json={"sourceIdTemplate": "/depot", "publish": False})
     assert answer.json()["warnings"] == [

@@ -145,7 +145,7 @@ def _load_client_ca(context: ssl.SSLContext, path: Path) -> None:
     try:
         context.load_verify_locations(path)
     except (ssl.SSLError, OSError) as exc:
-        raise ConfigError("client_ca", str(path), f"a readable PEM file with certificates ({exc})") from exc
+        raise ConfigError("client_ca", str(path), "a readable PEM file with certificates") from exc
 
 
 def _holds_certificates(path: Path) -> bool:

@@ -90,9 +90,19 @@ _EXPLANATIONS: Final[Mapping[str, Explanation]] = {
     "UNEXPECTED_EOF_WHILE_READING": _HUNG_UP,
 }
 
-_BAD_CLIENT_CERTIFICATE = (
-    "Issue one with `solarocpp tls init --charger IDENT`, and put it and its key into the charger."
-)
+# X509_V_ERR_* of OpenSSL (x509_vfy.h): what may be wrong with the certificate that a charger shows.
+_CERTIFICATE_FAULTS: Final[Mapping[int, str]] = {
+    9: "it is not valid yet; look at the clock of this machine",
+    10: "it is expired",
+    18: "it is signed by itself, and not one of those in client_ca",
+    19: "the authority that signed it is not in client_ca",
+    20: "the authority that signed it is not in client_ca",
+    21: "the authority that signed it is not in client_ca",
+    26: "it is not made for clients (extended key usage)",
+    66: "its key is too short",
+    68: "it is signed with SHA-1 or weaker",
+}
+_NEW_CERTIFICATE = "Make one with `solarocpp tls init --charger IDENT`, and put it and its key into the charger."
 
 
 def explain(error: BaseException | None, hello: Hello | None = None) -> Explanation:
@@ -101,8 +111,8 @@ def explain(error: BaseException | None, hello: Hello | None = None) -> Explanat
     `error` is what ended it: of OpenSSL, of the socket, or None where the charger just left.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
-        reason = f"The charger's certificate is refused: {error.verify_message}."
-        return Explanation(reason, _BAD_CLIENT_CERTIFICATE)
+        fault = _CERTIFICATE_FAULTS.get(error.verify_code, error.verify_message)
+        return Explanation(f"The charger's certificate is refused: {fault}.", _NEW_CERTIFICATE)
     known = _explained(error) if isinstance(error, ssl.SSLError) else _HUNG_UP
     return known if hello is None else Explanation(f"{known.reason} It offered {hello}.", known.hint)
 

@@ -68,6 +68,7 @@ class AccessRegistry(DurableRegistry):
     ) -> tuple[Credential, str | None]:
         """Makes a username; gives the password too if it was generated, which nothing can show again."""
         rules.check_username(order.username)
+        self.require_account(account_id)
         kind, stored, generated = await _hashed(order.password)
         async with self._turn:
             there = self.credential(order.username)
@@ -118,6 +119,7 @@ class AccessRegistry(DurableRegistry):
     ) -> tuple[ApiToken, str]:
         """Makes an API token and gives its text, `NUMBER.SECRET`, which nothing can show again."""
         rules.check_label("token", order.name)
+        self.require_account(account_id)
         secret = generate_password()
         owner = None if order.whole_box else account_id
         async with self._turn:

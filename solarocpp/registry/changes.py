@@ -78,6 +78,7 @@ class Registry(AccessRegistry):
     async def add_charger(self, order: NewCharger, *, now: datetime, account_id: int = DEFAULT_ACCOUNT) -> Charger:
         """Registers a charger; it may connect at once, with a credential that allows it."""
         rules.check_identifier(order.identifier)
+        self.require_account(account_id)
         async with self._turn:
             there = self.charger_by_identifier(order.identifier, account_id)
             if there is not None:
@@ -176,6 +177,7 @@ class Registry(AccessRegistry):
 
     async def set_settings(self, change: SettingsChange, *, account_id: int = DEFAULT_ACCOUNT) -> Settings:
         """Changes the account's settings, for every charger that has none of its own."""
+        self.require_account(account_id)
         _check_template(change)
         async with self._turn:
             settings = changed(self.settings(account_id), change)
@@ -192,6 +194,7 @@ class Registry(AccessRegistry):
         self, order: NewAuthorization, *, now: datetime, account_id: int = DEFAULT_ACCOUNT
     ) -> Authorization:
         """Lets an id tag charge."""
+        self.require_account(account_id)
         rules.check_token(order.token)
         _check_parent(order.parent)
         async with self._turn:
@@ -249,7 +252,7 @@ class Registry(AccessRegistry):
     def _first_node(self, account_id: int) -> int:
         nodes = self.nodes(account_id)
         if not nodes:
-            raise RegistryError("node", None, f"There is no account {account_id}, or it has no node.", status=404)
+            raise RegistryError("node", None, f"Account {account_id} has no node. Name one, with --create-node.")
         return nodes[0].node_id
 
     def _missing_node(self, account_id: int, node_id: int, now: datetime, *, create: bool) -> Node | None:

@@ -129,7 +129,8 @@ def changed(entity: E, change: msgspec.Struct) -> E:
 
 def taken(kind: str, name: str, instead: str) -> RegistryError:
     """Makes the error of an order for a name that is there already."""
-    return RegistryError(kind, name, f"There is a {kind} {name!r} already. {instead}", status=409)
+    article = "an" if kind[0] in "aeiou" else "a"
+    return RegistryError(kind, name, f"There is {article} {kind} {name!r} already. {instead}", status=409)
 
 
 def _settings(row: Settings) -> Settings:

@@ -120,7 +120,7 @@ class Authorization(msgspec.Struct, frozen=True):
     expires: datetime | None = None
     parent: str | None = None
     max_active: int | None = None
-    """Most open sessions at once, more are answered ConcurrentTx (spec Q3); None: no limit."""
+    """Most open sessions of one id tag at once, more are answered ConcurrentTx (spec Q3); None: no limit."""
     chargers: tuple[str, ...] = ()
     """Identifiers where it may charge, elsewhere it is Blocked (Q98); empty: anywhere in the account."""
 

@@ -48,7 +48,9 @@ _OF_BYTES: Final = "hex"
 
 # Hashes of passwords that nobody knows, with the parameters of the others: what to check against where
 # there is nothing.
-_NO_PASSWORD: Final = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdCEh$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"  # noqa: S105
+_NO_PASSWORD: Final = (
+    "$argon2id$v=19$m=19456,t=2,p=1$d42CfhA8QAWvCyFIp8FonA$bQm3jO5fkCCHyIHd4+o+iywX5BKvqzk5HFb66Lvs4W4"  # noqa: S105
+)
 _NO_KEY: Final = f"blake2b${'00' * 16}${'00' * 32}"
 
 

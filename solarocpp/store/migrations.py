@@ -95,6 +95,12 @@ ALTER TABLE "authorization" ADD COLUMN chargers VARCHAR[];
 UPDATE charger SET "securityProfile" = 1, adopted = true;
 ALTER TABLE charger ALTER "securityProfile" SET DEFAULT 1;
 ALTER TABLE charger ALTER adopted SET DEFAULT true;
+UPDATE event SET "accountId" = charger."accountId" FROM charger WHERE charger.identifier = event.identifier;
+UPDATE event SET tags = CASE
+    WHEN name IN ('handshake_refused', 'tls_refused', 'bytes_refused') THEN ['ocpp', 'charger', 'forbidden']
+    WHEN name = 'handshake_repaired' THEN ['ocpp', 'charger']
+    WHEN name = 'call_refused' THEN ['ocpp', 'message', 'sent', 'error']
+    ELSE ['ocpp'] END;
 """
 
 MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)

@@ -38,6 +38,40 @@ def test_wildcard_lets_vehicles_in_13_4_q97(id_tag: str) -> None:
     assert site.say(AuthorizeRequest(id_tag)).confirmation == AuthorizeConfirmation(IdTagInfo("Accepted"))
 
 
+@pytest.mark.parametrize(
+    ("id_tag", "status"), [("04E91C5A", "Blocked"), ("04FF", "Accepted"), ("05", "Invalid"), ("", "Invalid")]
+)
+def test_prefix_decides_where_there_is_nothing_longer_q97(id_tag: str, status: str) -> None:
+    site = Site()
+    site.registry._put_authorization(Authorization(8, 1, "04*", T))
+    site.registry._put_authorization(Authorization(9, 1, "04e9*", T, enabled=False))
+    assert site.say(AuthorizeRequest(id_tag)).confirmation == AuthorizeConfirmation(IdTagInfo(status))  # type: ignore[arg-type]
+
+
+def test_empty_token_is_invalid_even_where_everybody_may_charge_q97() -> None:
+    site = Site()
+    site.registry._put_authorization(Authorization(9, 1, "*", T))
+    assert site.say(AuthorizeRequest("")).confirmation == AuthorizeConfirmation(IdTagInfo("Invalid"))
+    assert site.say(AuthorizeRequest("anybody")).confirmation == AuthorizeConfirmation(IdTagInfo("Accepted"))
+
+
+@pytest.mark.parametrize(("charger", "status"), [(7, "Accepted"), (8, "Blocked")])
+def test_token_of_some_chargers_is_blocked_at_the_others_q98(charger: int, status: str) -> None:
+    site = Site()
+    site.registry._put_authorization(Authorization(9, 1, "visitor", T, parent="P", chargers=("cp001", "CP003")))
+    authorized = site.say(AuthorizeRequest("visitor"), charger=charger).confirmation
+    assert authorized == AuthorizeConfirmation(IdTagInfo(status, "P"))  # type: ignore[arg-type]
+    confirmation, _ = site.start(token="visitor", charger=charger)
+    assert confirmation.id_tag_info.status == status
+
+
+def test_blocked_elsewhere_wins_over_expired() -> None:
+    site = Site()
+    site.registry._put_authorization(Authorization(9, 1, "visitor", T, expires=YESTERDAY, chargers=("CP002",)))
+    answer = site.say(AuthorizeRequest("visitor"))
+    assert answer.confirmation == AuthorizeConfirmation(IdTagInfo("Blocked", None, YESTERDAY))
+
+
 def test_token_expires_at_its_moment() -> None:
     site = Site()
     site.registry._put_authorization(Authorization(9, 1, "now", T, expires=T))

@@ -167,6 +167,7 @@ def test_odd_words_are_noted_once_a_message_q35(site: Site) -> None:
     )
     assert datum(answer).properties == {"wattHours": 1.0, "watts": 2.0}
     assert events(answer) == ["sample_odd"]
+    assert one(answer, EventHappened).account_id == 1  # whose charger it is
     assert one(answer, EventHappened).message == "stored all the same: location 'Roof', context 'Bogus'"
 
 

@@ -223,3 +223,14 @@ def test_session_is_recorded_without_datum_when_not_published_m9() -> None:
     site.settings(publish=False)
     _, answer = site.start()
     assert [type(effect) for effect in answer.effects] == [SessionStarted]
+
+
+def test_vehicles_of_one_wildcard_are_counted_apart_q97() -> None:
+    """A fleet's `vid:*` with `maxActive` 1 lets each of its cars charge once, and all of them at the same time."""
+    site = Site()
+    site.registry._put_authorization(Authorization(9, 1, "vid:*", T, max_active=1))
+    statuses = [
+        site.start(token=token, charger=charger, connector=connector)[0].id_tag_info.status
+        for token, charger, connector in (("vid:A", 7, 1), ("vid:B", 7, 2), ("vid:A", 8, 1))
+    ]
+    assert statuses == ["Accepted", "Accepted", "ConcurrentTx"]

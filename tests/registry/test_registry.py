@@ -49,8 +49,10 @@ async def fill(registry: Registry) -> None:
     await registry.add_credential(NewCredential(username="depot"), now=NOW)
     await registry.add_credential(NewCredential(username="one", password="swordfish", allowed=["CP001"]), now=NOW)
     await registry.add_authorization(NewAuthorization(token="vid:*", parent="FLEET", max_active=2), now=NOW)
-    await registry.add_authorization(NewAuthorization(token="04E91C5A", expires=NOW, enabled=False), now=NOW)
-    await registry.set_settings(SettingsChange(publish=True))
+    order = NewAuthorization(token="04E91C5A", expires=NOW, enabled=False, chargers=["CP001", "a|b %41/ü"])
+    await registry.add_authorization(order, now=NOW)
+    await registry.set_charger("CP001", ChargerChange(security_profile=3), now=NOW)
+    await registry.set_settings(SettingsChange(publish=True, unknown_chargers="pending"))
 
 
 def test_a_fresh_store_has_account_1_and_node_1(tmp_path: Path) -> None:
@@ -173,17 +175,54 @@ async def test_a_node_is_made_only_when_asked_for(registry: Registry) -> None:
         ("vid:KNOWN", "vid:KNOWN"),
         ("xvid:ABC", None),
         ("ABC", None),
+        ("vid:", "vid:*"),
+        ("04E91C5A", "04e9*"),
+        ("04E9", "04e9*"),
+        ("04E", "04*"),
+        ("04*", "04*"),
+        ("0", None),
+        ("", None),
+        ("  ", None),
     ],
 )
-async def test_the_wildcard_decides_about_vehicles_without_a_row(
+async def test_the_longest_prefix_decides_about_id_tags_without_a_row(
     registry: Registry, id_tag: str, found: str | None
 ) -> None:
-    """Spec 4.1 step 3 and its vectors in 13.4."""
-    for token in ("vid:*", "vid:KNOWN", "other"):
+    """Spec 4.1 step 3 and its vectors in 13.4; Q97 for prefixes of all kinds."""
+    for token in ("vid:*", "vid:KNOWN", "other", "04*", "04e9*"):
         await registry.add_authorization(NewAuthorization(token=token), now=NOW)
     row = registry.authorization(1, id_tag)
     assert (None if row is None else row.token) == found
     assert registry.authorization(2, id_tag) is None
+
+
+@pytest.mark.parametrize(("id_tag", "found"), [("anything", "*"), ("", None)])
+async def test_a_star_alone_lets_every_id_tag_charge_but_the_empty_one(
+    registry: Registry, id_tag: str, found: str | None
+) -> None:
+    """Q97: free vending. A charger without a reader sends an empty id tag, whoever stands there."""
+    await registry.add_authorization(NewAuthorization(token="*"), now=NOW)
+    row = registry.authorization(1, id_tag)
+    assert (None if row is None else row.token) == found
+
+
+async def test_chargers_of_an_id_tag_and_its_parent_can_be_changed(registry: Registry, store: Store) -> None:
+    await registry.add_authorization(NewAuthorization(token="TAG", chargers=["CP001"]), now=NOW)
+    changed = await registry.set_authorization("TAG", AuthorizationChange(chargers=["CP002", "CP003"], parent="P" * 20))
+    assert (changed.chargers, changed.parent) == (("CP002", "CP003"), "P" * 20)
+    assert [changed.allows("cp002"), changed.allows("CP001")] == [True, False]
+    assert Registry.load(store).authorizations(1) == [changed]
+    everywhere = await registry.set_authorization("TAG", AuthorizationChange(chargers=[], parent=None))
+    assert (everywhere.chargers, everywhere.parent, everywhere.allows("CP001")) == ((), None, True)
+
+
+async def test_a_parent_that_no_message_can_carry_is_refused(registry: Registry) -> None:
+    """It goes out in each answer, as an IdToken of 20 characters (Q96)."""
+    with pytest.raises(RegistryError, match=r"The parent has 21 characters; 20 fit\."):
+        await registry.add_authorization(NewAuthorization(token="TAG", parent="P" * 21), now=NOW)
+    await registry.add_authorization(NewAuthorization(token="TAG"), now=NOW)
+    with pytest.raises(RegistryError, match=r"The parent has 21 characters; 20 fit\."):
+        await registry.set_authorization("TAG", AuthorizationChange(parent="P" * 21))
 
 
 async def test_settings_come_from_the_charger_then_the_account_then_the_program(registry: Registry) -> None:
@@ -244,6 +283,39 @@ async def test_passwords_are_given_once_and_replaced_at_once(registry: Registry)
     assert nothing is None
     assert await registry.verify(chosen, b"my own words")
     assert registry.credential("depot") == chosen
+
+
+async def test_a_password_that_changes_is_not_remembered(registry: Registry) -> None:
+    """Not for a moment: it was changed because somebody knows it who should not."""
+    chosen, _ = await registry.add_credential(NewCredential(username="depot", password="my own words"), now=NOW)
+    assert await registry.verify(chosen, b"my own words")
+    assert registry.recall(chosen, b"my own words") is True
+    await registry.set_credential("depot", CredentialChange(password="other words"))
+    assert registry.recall(chosen, b"my own words") is None
+    again, _ = await registry.set_credential("depot", CredentialChange(password="my own words"))
+    assert await registry.verify(again, b"my own words")
+    await registry.remove_credential("depot")
+    assert registry.recall(again, b"my own words") is None
+
+
+async def test_a_password_that_changes_while_it_is_checked_is_refused(registry: Registry) -> None:
+    chosen, _ = await registry.add_credential(NewCredential(username="depot", password="my own words"), now=NOW)
+    outcomes: list[bool] = []
+
+    async def check() -> None:
+        outcomes.append(await registry.verify(chosen, b"my own words"))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(check)
+        await trio.lowlevel.checkpoint()  # the check is in its thread, for some 20 ms
+        await registry.set_credential("depot", CredentialChange(password=None))
+    assert outcomes == [False]
+    assert registry.recall(chosen, b"my own words") is None
+
+
+async def test_nobody_has_any_password(registry: Registry) -> None:
+    assert not await registry.verify(None, b"")
+    assert registry.recall(None, b"") is None
 
 
 async def test_a_credential_allows_its_list_in_any_case_or_everybody(registry: Registry) -> None:

@@ -34,6 +34,19 @@ def test_a_username_with_a_colon_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("token", "warnings"),
+    [
+        ("04E91C5A", []),
+        ("vid:*", []),
+        ("*", ["Token '*' lets every id tag charge that has no row of its own."]),
+        ("x" * 21, [f"Token '{'x' * 21}' has 21 characters; OCPP 1.6 allows 20."]),
+    ],
+)
+def test_a_token_that_may_surprise_is_a_warning(token: str, warnings: list[str]) -> None:
+    assert rules.warnings_about_token(token) == warnings
+
+
+@pytest.mark.parametrize(
     "template",
     [
         "/ocpp/cp/{chargerIdentifier}/{connectorId}/{location}",

@@ -89,7 +89,7 @@ class TestHealth:
         assert {finding.result for finding in found.values()} == {"ok"}
         assert found["datum"].detail == "1 rows, newest 2026-03-01T10:00:00Z"
         assert found["ledger"].detail == "empty"
-        assert found["schema"].detail == "version 1, this solarocpp has 1"
+        assert found["schema"].detail == "version 2, this solarocpp has 2"
 
     @pytest.mark.parametrize(
         ("damage", "check", "result"),

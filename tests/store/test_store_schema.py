@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from stored import T, rows
 from solarocpp.errors import SchemaTooNew, StoreError, StoreLocked
 from solarocpp.store import Store, open_store
 from solarocpp.store.database import Database
-from solarocpp.store.migrations import MIGRATIONS, migrate, schema_version
+from solarocpp.store.migrations import MIGRATIONS, SECRET_MIGRATIONS, migrate, schema_version
 from solarocpp.store.schema import PHASES, SECRET_TABLES, TABLES, VIEWS, Table, property_column
 
 OLDER = sorted(Path(__file__).parent.glob("version_*.sql"))
@@ -104,6 +105,49 @@ class TestMigration:
         finally:
             store.close()
 
+    def test_version_1_gets_what_accounts_and_the_door_need(self, tmp_path: Path) -> None:
+        """Its chargers must come in as before, its events be found by tag, its account have a hid for URLs."""
+        database = Database(tmp_path / "solarocpp.duckdb")
+        with database.writing() as con:
+            con.execute(OLDER[0].read_text())
+        database.close()
+        store = open_store(tmp_path, now=T)
+        try:
+            assert rows(store, 'SELECT "securityProfile", adopted FROM charger') == [(1, True)]
+            assert rows(store, "SELECT tags FROM event") == [(["ocpp"],)]
+            assert re.fullmatch("[2-9A-HJ-NP-Za-km-z]{8}", str(rows(store, "SELECT hid FROM account")[0][0]))
+        finally:
+            store.close()
+
+    def test_version_2_is_kept_as_it_is(self, tmp_path: Path) -> None:
+        database = Database(tmp_path / "solarocpp.duckdb")
+        with database.writing() as con:
+            con.execute(OLDER[1].read_text())
+        database.close()
+        store = open_store(tmp_path, now=T)
+        try:
+            assert rows(store, 'SELECT "accountId", hid FROM account ORDER BY 1') == [(1, "aB3dE5fG"), (2, "Hj4kL6mN")]
+            assert rows(store, "SELECT identifier FROM charger WHERE NOT adopted") == [("CP002",)]
+            assert rows(store, 'SELECT token, chargers FROM "authorization"') == [("vid:*", ["CP002"])]
+            assert rows(store, 'SELECT tags FROM event WHERE "accountId" = 2') == [(["ocpp", "charger", "connected"],)]
+        finally:
+            store.close()
+
+    def test_secrets_of_an_earlier_version_open(self, tmp_path: Path) -> None:
+        database = Database(tmp_path / "secrets.duckdb", directories=(), private=True)
+        with database.writing() as con:
+            migrate(con, database.path, T, SECRET_MIGRATIONS[:1])
+            con.execute("INSERT INTO credential VALUES (1, 1, 'depot', ['CP001'], 'generated', 'blake2b$', ?)", [T])
+        database.close()
+        store = open_store(tmp_path, now=T)
+        try:
+            assert store.secrets.read_now(lambda con: con.execute("SELECT username FROM credential").fetchall()) == [
+                ("depot",)
+            ]
+            assert store.secrets.read_now(lambda con: con.execute('FROM "apiToken"').fetchall()) == []
+        finally:
+            store.close()
+
     def test_there_is_a_dump_of_every_version(self) -> None:
         assert [path.name for path in OLDER] == [f"version_{number}.sql" for number in range(1, len(MIGRATIONS) + 1)]
 
@@ -119,12 +163,17 @@ class TestMigration:
 
 def test_fresh_store_has_an_account_a_node_and_an_identity(tmp_path: Path) -> None:
     first, second = open_store(tmp_path / "a", now=T), open_store(tmp_path / "b", now=T)
-    assert rows(first, 'SELECT * FROM node JOIN account USING ("accountId")') == [(1, 1, "node 1", T, "account 1", T)]
+    columns = '"nodeId", "accountId", node.name, node.created, account.name, account.created'
+    assert rows(first, f'SELECT {columns} FROM node JOIN account USING ("accountId")') == [
+        (1, 1, "node 1", T, "account 1", T)
+    ]
+    (hid,) = rows(first, "SELECT hid FROM account")
     assert first.store_id != second.store_id
     again, _ = first.store_id, first.close()
     second.close()
     first = open_store(tmp_path / "a", now=T)
     assert first.store_id == again
+    assert rows(first, "SELECT hid FROM account") == [hid]
     first.close()
 
 

@@ -296,84 +296,86 @@ async def talk(ours: Tls, charger: Tls) -> None:
         assert await other.receive_some(20) == b"still here"
 
 
-class TestRenewal:
-    """Certificates change under a running server; nobody is dropped, and nothing broken is put in their place."""
+# Certificates change under a running server: nobody is dropped, and nothing broken is put in their place.
 
-    async def test_new_links_see_the_new_certificate_and_open_ones_stay(
-        self, keeper: TlsKeeper, config: Config, authority: trustme.CA, trusting: Contexts
-    ) -> None:
-        async with linked(keeper, trusting()) as (ours, charger):
-            before = serial_seen_by(charger)
-            renewed = put(config.data_dir, authority.issue_cert("localhost"))
-            with capture_logs() as lines:
-                assert keeper.reload()
-            assert [(line["event"], line["log_level"]) for line in lines] == [("tls_reloaded", "info")]
-            await talk(ours, charger)
-            async with linked(keeper, trusting()) as (later, new_charger):
-                assert serial_seen_by(new_charger) == renewed != before
-                await talk(later, new_charger)
-            await talk(ours, charger)
 
-    @pytest.mark.usefixtures("autojump_clock")
-    async def test_files_that_change_are_noticed(
-        self, keeper: TlsKeeper, config: Config, authority: trustme.CA, trusting: Contexts
-    ) -> None:
-        async with linked(keeper, trusting()) as (ours, charger), trio.open_nursery() as nursery:
+async def test_new_links_see_the_new_certificate_and_open_ones_stay(
+    keeper: TlsKeeper, config: Config, authority: trustme.CA, trusting: Contexts
+) -> None:
+    async with linked(keeper, trusting()) as (ours, charger):
+        before = serial_seen_by(charger)
+        renewed = put(config.data_dir, authority.issue_cert("localhost"))
+        with capture_logs() as lines:
+            assert keeper.reload()
+        assert [(line["event"], line["log_level"]) for line in lines] == [("tls_reloaded", "info")]
+        await talk(ours, charger)
+        async with linked(keeper, trusting()) as (later, new_charger):
+            assert serial_seen_by(new_charger) == renewed != before
+            await talk(later, new_charger)
+        await talk(ours, charger)
+
+
+async def test_files_that_change_are_noticed(
+    keeper: TlsKeeper, config: Config, authority: trustme.CA, trusting: Contexts, autojump_clock: object
+) -> None:
+    async with linked(keeper, trusting()) as (ours, charger), trio.open_nursery() as nursery:
+        nursery.start_soon(keeper.watch)
+        first = keeper.context
+        await trio.sleep(LOOK_EVERY_S * 2)
+        assert keeper.context is first  # nothing changed, nothing was read
+        renewed = put(config.data_dir, authority.issue_cert("localhost"))
+        await trio.sleep(LOOK_EVERY_S * 2)
+        async with linked(keeper, trusting()) as (_, new_charger):
+            assert serial_seen_by(new_charger) == renewed
+        await talk(ours, charger)
+        nursery.cancel_scope.cancel()
+
+
+async def test_broken_files_keep_the_old_ones_until_they_are_put_right(
+    keeper: TlsKeeper, config: Config, authority: trustme.CA, trusting: Contexts, autojump_clock: object
+) -> None:
+    first = keeper.context
+    with capture_logs() as lines:
+        async with trio.open_nursery() as nursery:
             nursery.start_soon(keeper.watch)
-            first = keeper.context
-            await trio.sleep(LOOK_EVERY_S * 2)
-            assert keeper.context is first  # nothing changed, nothing was read
+            (config.data_dir / "key.pem").write_text("half a ke")
+            await trio.sleep(LOOK_EVERY_S * 5)
+            assert keeper.context is first
             renewed = put(config.data_dir, authority.issue_cert("localhost"))
-            await trio.sleep(LOOK_EVERY_S * 2)
-            async with linked(keeper, trusting()) as (_, new_charger):
-                assert serial_seen_by(new_charger) == renewed
-            await talk(ours, charger)
+            await trio.sleep(LOOK_EVERY_S * 5)
             nursery.cancel_scope.cancel()
+    assert [line["event"] for line in lines] == ["tls_reload_failed", "tls_reloaded"]  # told once, not at each look
+    assert lines[0]["log_level"] == "error"
+    assert str(config.data_dir / "key.pem") in lines[0]["reason"]
+    async with linked(keeper, trusting()) as (_, charger):
+        assert serial_seen_by(charger) == renewed
 
-    @pytest.mark.usefixtures("autojump_clock")
-    async def test_broken_files_keep_the_old_ones_until_they_are_put_right(
-        self, keeper: TlsKeeper, config: Config, authority: trustme.CA, trusting: Contexts
-    ) -> None:
-        first = keeper.context
-        with capture_logs() as lines:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(keeper.watch)
-                (config.data_dir / "key.pem").write_text("half a ke")
-                await trio.sleep(LOOK_EVERY_S * 5)
-                assert keeper.context is first
-                renewed = put(config.data_dir, authority.issue_cert("localhost"))
-                await trio.sleep(LOOK_EVERY_S * 5)
-                nursery.cancel_scope.cancel()
-        assert [line["event"] for line in lines] == ["tls_reload_failed", "tls_reloaded"]  # told once, not at each look
-        assert lines[0]["log_level"] == "error"
-        assert str(config.data_dir / "key.pem") in lines[0]["reason"]
-        async with linked(keeper, trusting()) as (_, charger):
-            assert serial_seen_by(charger) == renewed
 
-    @pytest.mark.parametrize("gone", ["cert.pem", "key.pem", "ca.pem"])
-    def test_files_that_are_gone_keep_the_old_ones(self, keeper: TlsKeeper, config: Config, gone: str) -> None:
-        first = keeper.context
-        (config.data_dir / gone).unlink()
-        with capture_logs() as lines:
-            assert not keeper.reload()
-        assert keeper.context is first
-        assert gone in lines[0]["reason"]
+@pytest.mark.parametrize("gone", ["cert.pem", "key.pem", "ca.pem"])
+def test_files_that_are_gone_keep_the_old_ones(keeper: TlsKeeper, config: Config, gone: str) -> None:
+    first = keeper.context
+    (config.data_dir / gone).unlink()
+    with capture_logs() as lines:
+        assert not keeper.reload()
+    assert keeper.context is first
+    assert gone in lines[0]["reason"]
 
-    async def test_an_authority_that_is_taken_off_is_not_believed_any_more(
-        self, keeper: TlsKeeper, config: Config, authority: trustme.CA, stranger: trustme.CA, trusting: Contexts
-    ) -> None:
-        """Also not by a resumed session: tickets of the old context open nothing at the new one."""
-        charger = trusting(authority.issue_cert("CP001"), TLS_1_2)
-        async with linked(keeper, charger) as (ours, theirs):
-            assert peer_certificate(ours) is not None
-            session = theirs.session
-        async with linked(keeper, charger, session) as (ours, theirs):
-            assert theirs.session_reused
-            assert peer_certificate(ours) is not None
-        stranger.cert_pem.write_to_path(config.data_dir / "ca.pem")
-        assert keeper.reload()
-        explanation, _ = await refused(keeper, partial(handshake, charger, session=session))
-        assert "not in client_ca" in explanation.reason
+
+async def test_an_authority_that_is_taken_off_is_not_believed_any_more(
+    keeper: TlsKeeper, config: Config, authority: trustme.CA, stranger: trustme.CA, trusting: Contexts
+) -> None:
+    """Also not by a resumed session: tickets of the old context open nothing at the new one."""
+    charger = trusting(authority.issue_cert("CP001"), TLS_1_2)
+    async with linked(keeper, charger) as (ours, theirs):
+        assert peer_certificate(ours) is not None
+        session = theirs.session
+    async with linked(keeper, charger, session) as (ours, theirs):
+        assert theirs.session_reused
+        assert peer_certificate(ours) is not None
+    stranger.cert_pem.write_to_path(config.data_dir / "ca.pem")
+    assert keeper.reload()
+    explanation, _ = await refused(keeper, partial(handshake, charger, session=session))
+    assert "not in client_ca" in explanation.reason
 
 
 def test_a_plain_server_has_nothing_to_keep(tmp_path: Path) -> None:

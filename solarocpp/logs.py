@@ -43,6 +43,8 @@ EVENTS: Mapping[str, EventName] = {
     "link_opened": EventName("info", "a charge point is connected"),
     "link_closed": EventName("info", "a link ended; carries the reason and what passed over it"),
     "link_replaced": EventName("info", "a newer link of the same charger took over"),
+    "link_unprotected": EventName("warning", "a password came in the clear, and not from this network"),
+    "link_unauthenticated": EventName("warning", "a charge point came in without proof; error: from elsewhere"),
     "link_silent": EventName("warning", "nothing was heard within the pong deadline"),
     "link_slow": EventName("warning", "a link did not take what we sent"),
     "link_failed": EventName("error", "a defect of ours ended one link; carries the traceback"),

@@ -39,10 +39,28 @@ class _Waiting:
         self.done.set()
 
 
+class Alarm:
+    """Wakes the timer of a link: something is due earlier than it expects."""
+
+    __slots__ = ("_rung",)
+
+    def __init__(self) -> None:
+        self._rung = trio.Event()
+
+    def ring(self) -> None:
+        """Wakes whoever waits, or will."""
+        self._rung.set()
+
+    async def wait(self) -> None:
+        """Waits for the next ring."""
+        await self._rung.wait()
+        self._rung = trio.Event()
+
+
 class OutgoingCalls:
     """The waiting callers of one link; RpcPeer keeps the order and the ids."""
 
-    __slots__ = ("_charger_id", "_identifier", "_peer", "_send", "_services", "_waiting", "_wake_timer")
+    __slots__ = ("_alarm", "_charger_id", "_identifier", "_peer", "_send", "_services", "_waiting")
 
     def __init__(
         self,
@@ -51,14 +69,14 @@ class OutgoingCalls:
         charger: Charger,
         *,
         send: Callable[[bytes], None],
-        wake_timer: Callable[[], None],
+        alarm: Alarm,
     ) -> None:
         self._peer = peer
         self._services = services
         self._charger_id = charger.charger_id
         self._identifier = charger.identifier
         self._send = send
-        self._wake_timer = wake_timer
+        self._alarm = alarm
         self._waiting: dict[str, _Waiting] = {}
 
     async def call(self, request: OcppMessage, deadline_s: float) -> OcppMessage:
@@ -107,7 +125,7 @@ class OutgoingCalls:
         frame = self._peer.to_send(trio.current_time())
         if frame is not None:
             self._send(frame)
-            self._wake_timer()
+            self._alarm.ring()
 
     def _outcome(
         self, ticket: Ticket, request: OcppMessage, result: CallResult | CallError, text: str

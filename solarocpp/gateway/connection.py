@@ -1,4 +1,4 @@
-"""One charger's link: a nursery with reader, sender and timer around one RpcPeer.
+"""One charger's link: OCPP over one WebSocket, a reader and a timer around one RpcPeer.
 
 The reader hands every message to `hear`, which is synchronous: decode, ask the central system, queue
 the exchange at the store. So reading never waits for a handler or a commit, and pings are answered
@@ -6,7 +6,8 @@ whatever the disk does. The answer leaves when the store says that the exchange 
 `MAX_UNANSWERED` exchanges wait; then the reader stops and TCP pushes back: a charger that flushes a
 week of backlog is slowed down, never answered with an error (W13, Q24).
 
-What is recorded of a link outside the ledger (opened, closed, refused, repaired) are events.
+Frames, pings and closing handshakes are websocket.py's. What is recorded of a link outside the ledger
+(opened, closed, refused, repaired) are events (journal.py).
 """
 
 from __future__ import annotations
@@ -16,18 +17,16 @@ from collections.abc import Sequence
 from functools import partial
 
 import trio
-import trio_websocket
 
 from solarocpp.central_system import CONNECTOR_COUNT_KEY
 from solarocpp.errors import CallFailed, NotConnected, ProtocolViolation
-from solarocpp.gateway.calls import OutgoingCalls, action_of
-from solarocpp.gateway.framing import PING_FRAME, FrameTap, close_frame, text_frame
-from solarocpp.gateway.handshake import Admitted, canonical_head
+from solarocpp.gateway.calls import Alarm, OutgoingCalls, action_of
+from solarocpp.gateway.handshake import Admitted
 from solarocpp.gateway.journal import LinkJournal
 from solarocpp.gateway.peers import Peer
 from solarocpp.gateway.roster import LinkInfo
 from solarocpp.gateway.services import Services
-from solarocpp.gateway.streams import LinkStream
+from solarocpp.gateway.websocket import WebSocket
 from solarocpp.ocpp.decoding import decode_request, encode_payload
 from solarocpp.ocpp.frames import Call, format_result
 from solarocpp.ocpp.messages import BootNotificationConfirmation, GetConfigurationRequest, OcppMessage
@@ -46,11 +45,6 @@ from solarocpp.store.ledger import Exchange
 
 MAX_UNANSWERED = 64
 """A charger keeps one CALL open by the specification, the worst flush a few dozen; 64 KiB at 1 KiB each."""
-BROKEN_FRAME_CODES = (1002, 1007)
-"""Close codes of RFC 6455 §7.4.1 for broken frames and for text that is no UTF-8."""
-DEFECT = "a defect of ours"
-CLOSE_DEADLINE_S = 2.0
-"""How long a peer may take for the closing handshake before its socket is simply closed."""
 SILENCE_OF_THE_DEAF_S = 3.0
 """Chargers that never answer pings are given this many heartbeat intervals of silence (Q16)."""
 
@@ -63,21 +57,16 @@ class Link:
     """
 
     __slots__ = (
+        "_alarm",
         "_calls",
         "_claim",
         "_close_wanted",
         "_discovering",
-        "_end_reason",
-        "_gate",
         "_journal",
-        "_nursery",
         "_peer",
         "_services",
         "_stopped_reading",
-        "_stream",
-        "_tap",
-        "_timer_wake",
-        "_ws",
+        "_websocket",
         "charger_id",
         "credential_id",
         "identifier",
@@ -95,26 +84,20 @@ class Link:
         self._services = services
         self._claim = admitted.claim
         self.charger_id = admitted.charger.charger_id
-        self.credential_id = admitted.credential.credential_id
+        self.credential_id = None if admitted.credential is None else admitted.credential.credential_id
         self.identifier = admitted.charger.identifier
-        self._journal = LinkJournal(services, admitted.charger, str(peer))
+        self._journal = LinkJournal(services, admitted, peer)
         self._peer = RpcPeer(id_prefix=secrets.token_hex(4) + "-")
         if self.charger_id in services.roster.last_exchanges:
             request, answer = services.roster.last_exchanges[self.charger_id]
             self._peer.recall(request, answer.encode())
-        self._tap = FrameTap(lean=services.config.receive_path == "lean")
-        self._tap.feed(early)
-        self._stream = LinkStream(transport, canonical_head(admitted.claim), self._tap, self)
-        self._ws: trio_websocket.WebSocketConnection | None = None
-        self._nursery: trio.Nursery | None = None
-        self._gate: trio.Event | None = None
-        self._timer_wake = trio.Event()
+        self._websocket = WebSocket(transport, self, services.config, early)
+        self._alarm = Alarm()
         self._calls = OutgoingCalls(
-            self._peer, services, admitted.charger, send=self._send, wake_timer=self._wake_timer
+            self._peer, services, admitted.charger, send=self._websocket.send_text, alarm=self._alarm
         )
         self._close_wanted: tuple[int, str] | None = None
-        self._stopped_reading = True  # until our side of the handshake is out: an answer before it has nowhere to go
-        self._end_reason = "the charge point closed it"
+        self._stopped_reading = False
         self._discovering = False
         self.unanswered = 0
 
@@ -122,62 +105,39 @@ class Link:
 
     async def run(self) -> None:
         """Runs the link to its end. Any defect of ours ends this link only (promise 4)."""
+        claim = self._claim
         try:
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                request = await trio_websocket.wrap_server_stream(nursery, self._stream)
-                self._ws = await request.accept(subprotocol=self._claim.subprotocol)
-                replaced = self._services.roster.join(self)
-                self._journal.opened(self._claim.repairs, replaced=replaced)
-                self._stopped_reading = False
-                self._open_gate()
-                nursery.start_soon(self._keep_time)
-                await self._hear_assembled(self._ws)
-                nursery.cancel_scope.cancel()
-        except* trio_websocket.ConnectionClosed:
-            pass  # between the accept and the first read
+            await self._websocket.run(claim.key, claim.subprotocol, claim.extensions)
         except* Exception:
             # Catch point 1 of 4 (style part 4): one defect, one link.
-            self._end_reason = DEFECT
             self._journal.log.exception("link_failed")
         finally:
-            self._nursery = None
             self._closed()
-            with trio.move_on_after(CLOSE_DEADLINE_S, shield=True):
-                await self._stream.aclose()
+            await self._websocket.finish()
 
-    async def _hear_assembled(self, ws: trio_websocket.WebSocketConnection) -> None:
-        """Takes the messages that trio-websocket put together: fragments, or all on the stock path."""
-        try:
-            while True:
-                while (gate := self.reading_gate()) is not None:
-                    await gate.wait()
-                message = await ws.get_message()
-                if isinstance(message, str):
-                    self.hear(message)
-                else:
-                    self._journal.log.debug("frame_ignored", reason="binary message", size=len(message))
-        except trio_websocket.ConnectionClosed as closed:
-            if closed.reason is not None and not self._close_wanted:
-                self._end_reason = f"closed with {closed.reason.code} {closed.reason.reason or ''}".rstrip()
+    def opened(self) -> None:
+        """The WebSocket is open: from here on the charger is connected."""
+        self._journal.opened(replaced=self._services.roster.join(self))
+        self._websocket.start_soon(self._keep_time)
 
     def _closed(self) -> None:
+        self._note_pings()
         self._services.roster.leave(self)
         self._calls.abandon()
-        if self._ws is not None:
-            self._journal.closed(self._end_reason)
+        if self._websocket.slow:
+            self._journal.log.warning("link_slow", reason=self._websocket.end_reason)
+        self._journal.closed(self._websocket.end_reason)
 
     def info(self) -> LinkInfo:
         """Tells what is known of this link."""
-        return self._journal.info(self.unanswered)
+        return self._journal.info(self._websocket, self.unanswered)
 
     def close(self, code: int, reason: str) -> None:
         """Asks the link to close; returns at once."""
         if self._close_wanted is None:
             self._close_wanted = (code, reason)
-            self._end_reason = reason
-            self._wake_timer()
-            self._open_gate()  # the closing handshake has to be read
+            self._websocket.begin_close(reason)
+            self._alarm.ring()
 
     def heed_change(self) -> None:
         """Looks at the charger again; closes if it may not be connected any more (Q15)."""
@@ -191,49 +151,9 @@ class Link:
     def stop_reading(self) -> None:
         """Takes no more messages; what was received is still answered (graceful stop)."""
         self._stopped_reading = True
-
-    def _open_gate(self) -> None:
-        if self._gate is not None:
-            self._gate.set()
-            self._gate = None
-
-    def start_sender(self) -> None:
-        """Has a task empty the stream's backlog."""
-        if self._nursery is not None:
-            self._nursery.start_soon(self._stream.run_sender, self._services.config.send_deadline_s)
-
-    def stream_broke(self, reason: str) -> None:
-        """Ends the link: nothing can be sent any more."""
-        if self._close_wanted is None:
-            self._end_reason = reason
-            self._journal.log.warning("link_slow", reason=reason)
-        self._cancel()
-
-    def _wake_timer(self) -> None:
-        self._timer_wake.set()
-
-    def farewell(self) -> bytes:
-        """Gives the close frame for a link that ends because a frame broke the rules; else nothing."""
-        if self._end_reason == DEFECT:
-            return close_frame(1011, DEFECT)
-        closed = self._ws.closed if self._ws is not None else None
-        if closed is None or closed.code not in BROKEN_FRAME_CODES:
-            return b""
-        return close_frame(closed.code, closed.reason or "")
-
-    def _cancel(self) -> None:
-        if self._nursery is not None:
-            self._nursery.cancel_scope.cancel()
+        self._websocket.pause()
 
     # -- theirs: CALLs from the charge point ---------------------------------------------------------------
-
-    def reading_gate(self) -> trio.Event | None:
-        """Gives something to wait for before reading on, while too much is unanswered."""
-        if self._close_wanted or (self.unanswered < MAX_UNANSWERED and not self._stopped_reading):
-            return None
-        if self._gate is None:
-            self._gate = trio.Event()
-        return self._gate
 
     def hear(self, text: str) -> None:
         """Takes one message; never waits."""
@@ -247,7 +167,7 @@ class Link:
                 if heard.repairs:
                     self._journal.repaired(heard.repairs, heard.call.action)
             case Repeated():
-                self._send(heard.frame)
+                self._websocket.send_text(heard.frame)
             case RepeatPending():
                 pass  # the first one's answer is sent as often as it was asked for
             case AnswerReceived():
@@ -257,9 +177,13 @@ class Link:
             case FrameRefused():
                 self._journal.refused += 1
                 self._journal.refuse("unreadable", heard.violation, text)
-                self._send(heard.frame)
+                self._websocket.send_text(heard.frame)
             case FrameIgnored():
                 self._journal.log.debug("frame_ignored", reason=heard.reason)
+
+    def hear_bytes(self, data: bytes) -> None:
+        """Takes a binary message: OCPP-J has none."""
+        self._journal.log.debug("frame_ignored", reason="binary message", size=len(data))
 
     def _answer(self, call: Call, text: str) -> None:
         services = self._services
@@ -290,12 +214,14 @@ class Link:
         if answer.from_memory:
             # Boot and Heartbeat never wait for the disk (Q61); what is worth keeping goes with the next commit.
             # Not kept for repeats: a charger with one id for all its heartbeats must not get an old time.
-            self._send(self._peer.answer(call, payload, keep=False))
+            self._websocket.send_text(self._peer.answer(call, payload, keep=False))
             if answer.effects:
                 services.store.record(exchange, answer.effects, partial(self._forget_if_lost, answer.effects))
             self._after_boot(answer.confirmation)
             return
         self.unanswered += 1
+        if self.unanswered >= MAX_UNANSWERED:
+            self._websocket.pause()
         services.store.record(exchange, answer.effects, partial(self._outcome, call, payload, answer.effects, text))
 
     def _forget_if_lost(self, effects: Sequence[Effect], committed: bool) -> None:  # noqa: FBT001 the store's callback
@@ -307,7 +233,7 @@ class Link:
         """Answers what the store has committed, or could not."""
         self.unanswered -= 1
         if self.unanswered < MAX_UNANSWERED and not self._stopped_reading:
-            self._open_gate()
+            self._websocket.resume()
         if not self.unanswered:
             self._services.roster.note_change()
         if committed:
@@ -315,7 +241,7 @@ class Link:
             frame = self._peer.answer(call, payload)
             self._services.roster.last_exchanges[self.charger_id] = (text, frame.decode())
             for _ in range(copies):
-                self._send(frame)
+                self._websocket.send_text(frame)
             return
         self._services.central.undo(effects)
         self._journal.log.error("call_not_stored", action=call.action, unique_id=call.unique_id)
@@ -328,17 +254,13 @@ class Link:
         copies = self._peer.copies(call)
         frame = self._peer.refuse(call, violation)
         for _ in range(copies):
-            self._send(frame)
-
-    def _send(self, frame: bytes) -> None:
-        if self._ws is not None and self._ws.closed is None:
-            self._stream.send_nowait(text_frame(frame))
+            self._websocket.send_text(frame)
 
     # -- ours: CALLs to the charge point --------------------------------------------------------------------
 
     async def call(self, request: OcppMessage, deadline_s: float | None = None) -> OcppMessage:
         """Sends one CALL and returns the confirmation; see `Roster.call`."""
-        if self._ws is None or self._ws.closed is not None:
+        if not self._websocket.open:
             raise NotConnected(self.identifier, action_of(request))
         return await self._calls.call(request, deadline_s or self._services.config.call_deadline_s)
 
@@ -347,9 +269,9 @@ class Link:
         if not isinstance(confirmation, BootNotificationConfirmation) or confirmation.status != "Accepted":
             return
         known = self._services.registry.charger(self.charger_id).connector_count
-        if known < 1 and not self._discovering and self._nursery is not None:
+        if known < 1 and not self._discovering:
             self._discovering = True
-            self._nursery.start_soon(self._discover_connectors)
+            self._websocket.start_soon(self._discover_connectors)
 
     async def _discover_connectors(self) -> None:
         try:
@@ -363,42 +285,45 @@ class Link:
 
     async def _keep_time(self) -> None:
         """Expires our CALLs, pings, and cuts a link on which nothing is heard any more (Q14, Q17)."""
-        config = self._services.config
+        config, websocket = self._services.config, self._websocket
         next_ping = trio.current_time() + config.ping_interval_s
-        pinged: float | None = None
+        pinged: float | None = None  # when the ping went out since which nothing was heard
         while self._close_wanted is None:
-            deadlines = [next_ping, self._calls.next_deadline(), pinged and pinged + self._patience()]
+            deadlines = (next_ping, self._calls.next_deadline(), pinged and self._silence_deadline(pinged))
             with trio.move_on_at(min(deadline for deadline in deadlines if deadline)):
-                await self._timer_wake.wait()
-            self._timer_wake = trio.Event()
+                await self._alarm.wait()
             now = trio.current_time()
             self._calls.expire(now)
-            if pinged is not None and self._stream.last_heard >= pinged:
+            if pinged is not None and (websocket.last_heard >= pinged or websocket.paused):
                 pinged = None
-            if pinged is not None and now >= pinged + self._patience() and self._gate is None:
-                self._cut_silent(now - pinged)
+            if pinged is not None and now >= self._silence_deadline(pinged):
+                self._journal.log.warning("link_silent", seconds=round(now - websocket.last_heard))
+                websocket.end(f"nothing was heard for {now - websocket.last_heard:.0f} s")
                 return
             if now >= next_ping:
-                self._stream.send_nowait(PING_FRAME)
+                websocket.ping()
                 pinged = now if pinged is None else pinged
                 next_ping = now + config.ping_interval_s
-        assert self._ws is not None  # noqa: S101 the timer starts after the accept
-        with trio.move_on_after(CLOSE_DEADLINE_S):
-            await self._ws.aclose(*self._close_wanted)
-        self._cancel()
+        await websocket.close(*self._close_wanted)
 
-    def _patience(self) -> float:
-        if self._services.roster.is_deaf_to_pings(self.charger_id):
-            return SILENCE_OF_THE_DEAF_S * self._services.config.boot_interval_s
-        return self._services.config.pong_deadline_s
+    def _silence_deadline(self, pinged: float) -> float:
+        """When silence since a ping means that nobody is there.
 
-    def _cut_silent(self, seconds: float) -> None:
-        """Ends a link whose other end is gone: no closing handshake, nobody would answer it."""
-        if self._journal.messages and not self._tap.pongs:
-            self._services.roster.note_deaf_to_pings(self.charger_id)
-        self._end_reason = f"nothing was heard for {seconds:.0f} s after a ping"
-        self._journal.log.warning("link_silent", seconds=round(seconds))
-        self._cancel()
+        Who has answered pings answers the next one. Who talks and never has is given time for some heartbeats
+        (Q16); who does neither, not.
+        """
+        config, websocket = self._services.config, self._websocket
+        answers = websocket.round_trip_s is not None or self._services.roster.answers_pings.get(self.charger_id)
+        if answers or (answers is None and not self._journal.messages):
+            return pinged + config.pong_deadline_s
+        return websocket.last_heard + SILENCE_OF_THE_DEAF_S * config.boot_interval_s
+
+    def _note_pings(self) -> None:
+        """Remembers for the charger's next link whether it answers pings; only a link that was pinged can tell."""
+        if self._websocket.round_trip_s is not None:
+            self._services.roster.answers_pings[self.charger_id] = True
+        elif self._websocket.pings_unanswered and self._journal.messages:
+            self._services.roster.answers_pings[self.charger_id] = False
 
 
 def _internal_error() -> ProtocolViolation:

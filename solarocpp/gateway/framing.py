@@ -111,6 +111,11 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81\x7f" + size.to_bytes(8) + payload
 
 
+def binary_frame(payload: bytes) -> bytes:
+    """Writes a server's whole binary frame."""
+    return b"\x82" + text_frame(payload)[1:]
+
+
 def close_frame(code: int, reason: str) -> bytes:
     """Writes a server's close frame; control frames hold 125 bytes (RFC 6455 §5.5)."""
     payload = code.to_bytes(2) + reason.encode()[:123].decode("utf-8", "ignore").encode()

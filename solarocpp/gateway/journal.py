@@ -1,19 +1,25 @@
 """What is told of one link: lines in the log, events in the store, and its counters.
 
-The ledger holds what was said; this holds what happened to the link: opened, closed, refused, repaired.
+The ledger holds what was said; this holds what happened to the link: opened, closed, refused, repaired,
+and how it was protected. `sessionId` and `cp` in the data are the names SolarNetwork's users know (spec 9.2).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from uuid import uuid4
 
 import structlog
+import trio
 
 from solarocpp.errors import ProtocolViolation
+from solarocpp.gateway.handshake import Admitted
+from solarocpp.gateway.peers import Peer
 from solarocpp.gateway.roster import LinkInfo
 from solarocpp.gateway.services import Services
+from solarocpp.gateway.websocket import WebSocket
 from solarocpp.ocpp.decoding import Repair
-from solarocpp.registry import Charger
 from solarocpp.store.effects import EventHappened
 
 FRAME_KEPT = 1000
@@ -25,13 +31,14 @@ EventData = dict[str, str | int | float | bool | None]
 class LinkJournal:
     """Tells of one link, and counts."""
 
-    __slots__ = ("_charger", "_peer", "_services", "_since", "messages", "refused", "repairs")
+    __slots__ = ("_admitted", "_peer", "_services", "_since", "link_id", "messages", "refused", "repairs")
 
-    def __init__(self, services: Services, charger: Charger, peer: str) -> None:
+    def __init__(self, services: Services, admitted: Admitted, peer: Peer) -> None:
         self._services = services
-        self._charger = charger
+        self._admitted = admitted
         self._peer = peer
         self._since = services.clock()
+        self.link_id = uuid4()
         self.messages = 0
         self.refused = 0
         self.repairs: dict[str, int] = {}
@@ -39,31 +46,78 @@ class LinkJournal:
     @property
     def log(self) -> structlog.typing.FilteringBoundLogger:
         """A logger that names the charger; made when needed, a thousand idle links write nothing."""
-        logger: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(identifier=self._charger.identifier)
+        identifier = self._admitted.charger.identifier
+        logger: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind(identifier=identifier)
         return logger
 
-    def info(self, unanswered: int) -> LinkInfo:
+    @property
+    def _username(self) -> str | None:
+        credential = self._admitted.credential
+        return None if credential is None else credential.username
+
+    @property
+    def _certificate(self) -> str | None:
+        certificate = self._peer.certificate
+        return next(iter(certificate.names), certificate.serial) if certificate is not None else None
+
+    def info(self, websocket: WebSocket, unanswered: int) -> LinkInfo:
         """Tells what is known of the link."""
+        charger, now = self._admitted.charger, self._services.clock()
+        trip = websocket.round_trip_s
         return LinkInfo(
-            identifier=self._charger.identifier,
-            charger_id=self._charger.charger_id,
-            peer=self._peer,
+            identifier=charger.identifier,
+            charger_id=charger.charger_id,
+            account_id=charger.account_id,
+            link_id=self.link_id,
+            peer=str(self._peer),
+            via=self._peer.via,
+            tls=self._peer.tls,
+            certificate=self._certificate,
+            profile=self._admitted.claim.profile,
+            security_profile=self._admitted.security_profile,
+            username=self._username,
             since=self._since,
+            last_heard=now - timedelta(seconds=trio.current_time() - websocket.last_heard),
+            round_trip_ms=None if trip is None else round(trip * 1000, 1),
             messages=self.messages,
             unanswered=unanswered,
             refused=self.refused,
             repairs=dict(self.repairs),
         )
 
-    def opened(self, handshake_repairs: Sequence[str], *, replaced: bool) -> None:
+    def opened(self, *, replaced: bool) -> None:
         """The link is open; `replaced`: it took over from an older one."""
-        self.log.info("link_opened", peer=self._peer)
+        claim = self._admitted.claim
+        origin: EventData = {
+            **claim.described,
+            "peer": str(self._peer),
+            "via": self._peer.via,
+            "tls": self._peer.tls,
+            "certificate": self._certificate,
+            "profile": claim.profile,
+            "securityProfile": self._admitted.security_profile,
+            "username": self._username,
+            "subprotocol": claim.subprotocol,
+        }
+        self.log.info("link_opened", **{key: value for key, value in origin.items() if value is not None})
         if replaced:
             self.log.info("link_replaced")
-        self._event("link_opened", "connected", {"peer": self._peer})
-        for repair in handshake_repairs:
+        self._event("link_opened", f"connected from {self._peer}", origin)
+        for repair in claim.repairs:
             self.log.info("handshake_repaired", repair=repair)
-            self._event("handshake_repaired", repair, {"peer": self._peer})
+            self._event("handshake_repaired", repair, {"peer": str(self._peer), "repair": repair})
+        self._warn_of_the_unprotected()
+
+    def _warn_of_the_unprotected(self) -> None:
+        """Says, once a link, what a stranger could do (security profiles 0 and 1 of the whitepaper)."""
+        reached, nearby = self._admitted.security_profile, self._peer.nearby
+        if reached == 0:
+            warn = self.log.warning if nearby else self.log.error
+            warn("link_unauthenticated", peer=str(self._peer), nearby=nearby)
+            self._event("link_unauthenticated", "whoever knows its identifier can connect as it", {"nearby": nearby})
+        elif reached == 1 and not nearby:
+            self.log.warning("link_unprotected", peer=str(self._peer))
+            self._event("link_unprotected", "its password travels in the clear: use wss://", {"peer": str(self._peer)})
 
     def closed(self, reason: str) -> None:
         """The link is closed."""
@@ -104,11 +158,13 @@ class LinkJournal:
                 )
 
     def _event(self, name: str, message: str, data: EventData) -> None:
+        charger = self._admitted.charger
         happened = EventHappened(
             created=self._services.clock(),
             name=name,
-            identifier=self._charger.identifier,
+            identifier=charger.identifier,
             message=message,
-            data=data,
+            data={"cp": charger.identifier, "sessionId": str(self.link_id), **data},
+            account_id=charger.account_id,
         )
         self._services.store.record(None, (happened,))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 import msgspec
 import trio
@@ -22,11 +23,31 @@ class LinkInfo(msgspec.Struct, frozen=True, rename="camel"):
 
     identifier: ChargePointId
     charger_id: int
+    account_id: int
+    link_id: UUID
+    """Stands in the events of this link as `sessionId`."""
     peer: str
+    """Where the charger connects from, `HOST:PORT`."""
+    via: str | None
+    """The trusted proxy in between."""
+    tls: str | None
+    """TLS version; None: in the clear."""
+    certificate: str | None
+    """The first name in the client certificate."""
+    profile: str
+    """Name of the URL profile it came by."""
+    security_profile: int
+    """What it proved: 0 nothing, 1 a password, 2 that under TLS, 3 a certificate that names it."""
+    username: str | None
     since: datetime
+    last_heard: datetime
+    round_trip_ms: float | None
+    """How long the last pong took; None: none has come."""
     messages: int
     unanswered: int
+    """Exchanges received and not answered yet."""
     refused: int
+    """Messages answered with CALLERROR."""
     repairs: Mapping[str, int]
     """How often each lenience was needed, by its name."""
 
@@ -35,7 +56,7 @@ class RosterLink(Protocol):
     """What the roster needs of a link."""
 
     charger_id: int
-    credential_id: int
+    credential_id: int | None
     identifier: ChargePointId
 
     @property
@@ -63,10 +84,11 @@ class Roster:
 
     def __init__(self) -> None:
         self._links: dict[int, RosterLink] = {}
-        self._deaf_to_pings: set[int] = set()
         self._changed = trio.Event()
         self.last_exchanges: dict[int, tuple[str, str]] = {}
         """The last stored exchange of each charger, CALL and answer as frames: it may come again on a new link."""
+        self.answers_pings: dict[int, bool] = {}
+        """By charger, whether its last link answered pings; chargers without pongs live by what they say (Q16)."""
 
     def __len__(self) -> int:
         return len(self._links)
@@ -92,14 +114,6 @@ class Roster:
         """Wakes whoever waits for links to become idle or to go."""
         self._changed.set()
         self._changed = trio.Event()
-
-    def note_deaf_to_pings(self, charger_id: int) -> None:
-        """Remembers a charger that talks but has never answered a ping (Q16)."""
-        self._deaf_to_pings.add(charger_id)
-
-    def is_deaf_to_pings(self, charger_id: int) -> bool:
-        """Tells whether pings say nothing about this charger's links."""
-        return charger_id in self._deaf_to_pings
 
     def links(self) -> list[LinkInfo]:
         """Lists the links, by identifier."""

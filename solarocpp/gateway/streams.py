@@ -1,8 +1,8 @@
-"""The byte stream under one link: what trio-websocket reads and writes goes through here.
+"""The byte stream under one WebSocket: what trio-websocket reads and writes goes through here.
 
-    socket --receive_some--> FrameTap --plain text--> the link, at once, in the task that read it
+    socket --receive_some--> FrameTap --plain text--> hear(), at once, in the task that read it
                                       --anything else--> trio-websocket
-    the link --send_nowait--> socket, directly, or the backlog when the socket is full
+    send_nowait --> socket, directly, or the backlog when the socket is full
     trio-websocket --send_all--> the same way, so frames never interleave
 
 Per message that leaves one wait for the socket and two system calls, and no queue or task between.
@@ -13,6 +13,7 @@ The backlog is bounded in bytes. A task empties it while there is one (a task th
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Protocol
 
 import trio
@@ -22,25 +23,21 @@ from solarocpp.gateway.framing import CLOSE_OPCODE, FrameTap
 MAX_BACKLOG_BYTES = 1 << 20
 """Answers are small and at most 64 wait; past a full message of the largest size the peer is not reading."""
 _RECEIVE_BYTES = 65536
+_SEND_BYTES = 16384
+"""What is handed to TLS at once, one record: so that a slow peer that does take something shows it."""
 
 
 class StreamOwner(Protocol):
-    """What a stream needs of the link it serves."""
+    """What a stream needs of the WebSocket it belongs to."""
 
-    def hear(self, text: str) -> None:
-        """Takes a plain message, in the reader's task; must not block."""
-
-    def reading_gate(self) -> trio.Event | None:
-        """Gives something to wait for before reading on, while too much is unanswered (TCP pushes back)."""
-
-    def farewell(self) -> bytes:
-        """Gives the close frame to end with where the library sent none."""
+    def note_pong(self, at: float) -> None:
+        """A pong came."""
 
     def start_sender(self) -> None:
         """Has a task run `run_sender`: the backlog begins to fill."""
 
-    def stream_broke(self, reason: str) -> None:
-        """Ends the link: nothing can be sent any more."""
+    def stream_broke(self, reason: str, *, slow: bool) -> None:
+        """Ends the link: nothing can be sent any more; `slow`: because the peer takes nothing."""
 
 
 class LinkStream(trio.abc.Stream):
@@ -48,66 +45,75 @@ class LinkStream(trio.abc.Stream):
 
     Args:
         transport: the TCP or TLS stream.
-        head: bytes trio-websocket reads first: the canonical request head.
         tap: splits what arrives.
-        owner: the link.
+        owner: the WebSocket.
+        hear: takes a plain message, in the reader's task; must not block.
     """
 
     __slots__ = (
         "_backlog",
-        "_close_sent",
+        "_closed",
         "_drained",
         "_fd",
         "_foreign_data",
-        "_head",
+        "_hear",
         "_owner",
+        "_pongs",
         "_tap",
         "_transport",
         "broken",
-        "bytes_received",
+        "close_sent",
+        "gate",
         "last_heard",
     )
 
-    def __init__(self, transport: trio.abc.Stream, head: bytes, tap: FrameTap, owner: StreamOwner) -> None:
+    def __init__(
+        self, transport: trio.abc.Stream, tap: FrameTap, owner: StreamOwner, hear: Callable[[str], None]
+    ) -> None:
         self._transport = transport
-        self._head = head
         self._tap = tap
         self._owner = owner
-        self._close_sent = False
+        self._hear = hear
         # Direct system calls only on a plain socket; TLS goes through its own stream.
         self._fd = transport.socket.fileno() if isinstance(transport, trio.SocketStream) else None
         self._backlog = bytearray()
         self._drained: trio.Event | None = None  # while there is a backlog
         self._foreign_data = False
+        self._pongs = 0
+        self._closed = False
+        self.close_sent = False
+        """A close frame is out: no frame may follow (RFC 6455 §5.5.1)."""
+        self.gate: trio.Event | None = None
+        """While it is set to something nothing is taken, what has arrived included (TCP pushes back)."""
         self.broken: str | None = None
         self.last_heard = trio.current_time()
-        self.bytes_received = 0
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:  # noqa: ARG002 the caller copes with more
         """Returns bytes that are trio-websocket's business; delivers plain messages on the way."""
-        if self._head:
-            head, self._head = self._head, b""
-            return head
+        if self._closed:
+            raise trio.ClosedResourceError
         if self._foreign_data:
             # A message the library puts together reaches the link through a channel; let it arrive before
             # what was sent after it.
             self._foreign_data = False
             await trio.lowlevel.checkpoint()
         while True:
+            while self.gate is not None:
+                await self.gate.wait()
             taken = self._tap.take()
             if taken is None:
-                while (gate := self._owner.reading_gate()) is not None:
-                    await gate.wait()
                 data = await self._receive()
                 if not data:
                     return b""
                 self.last_heard = trio.current_time()
-                self.bytes_received += len(data)
                 self._tap.feed(data)
             elif isinstance(taken, str):
-                self._owner.hear(taken)
+                self._hear(taken)
             else:
                 self._foreign_data = True
+                if self._tap.pongs != self._pongs:
+                    self._pongs = self._tap.pongs
+                    self._owner.note_pong(self.last_heard)
                 return taken
 
     async def _receive(self) -> bytes:
@@ -126,7 +132,7 @@ class LinkStream(trio.abc.Stream):
     def send_nowait(self, data: bytes) -> None:
         """Sends now what the socket takes and keeps the rest; never blocks, never raises.
 
-        A broken or overfull link is marked `broken`; whoever runs the link cuts it.
+        A broken or overfull stream is marked `broken`; its owner ends the link.
         """
         if self.broken or not data:
             return
@@ -143,7 +149,7 @@ class LinkStream(trio.abc.Stream):
             data = data[sent:]
         self._backlog += data
         if len(self._backlog) > MAX_BACKLOG_BYTES:
-            self._break("it does not read what we send")
+            self._break("it does not read what we send", slow=True)
             return
         if self._drained is None:
             self._drained = trio.Event()
@@ -151,30 +157,30 @@ class LinkStream(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Sends `data` behind everything sent before and returns when it is out."""
-        self._close_sent = self._close_sent or bytes(data[:1]) == CLOSE_OPCODE
         self.send_nowait(bytes(data))
+        self.close_sent = self.close_sent or bytes(data[:1]) == CLOSE_OPCODE
         await self.wait_send_all_might_not_block()
         if self.broken:
             raise trio.BrokenResourceError(self.broken)
 
     async def run_sender(self, deadline_s: float) -> None:
-        """Empties the backlog as the peer takes it; returns when it is empty, or the link broken."""
+        """Empties the backlog as the peer takes it; returns when it is empty, or the stream broken."""
         while self._backlog and not self.broken:
             with trio.move_on_after(deadline_s) as waiting:
                 await self._send_some()
             if waiting.cancelled_caught:
-                self._break(f"it took nothing for {deadline_s:g} s")
+                self._break(f"it took nothing for {deadline_s:g} s", slow=True)
         self._note_drained()
 
     async def _send_some(self) -> None:
-        backlog = bytes(self._backlog)
         try:
             if self._fd is None:
-                await self._transport.send_all(backlog)
-                sent = len(backlog)
+                some = bytes(self._backlog[:_SEND_BYTES])
+                await self._transport.send_all(some)
+                sent = len(some)
             else:
                 await trio.lowlevel.wait_writable(self._fd)
-                sent = os.write(self._fd, backlog)
+                sent = os.write(self._fd, self._backlog)
         except BlockingIOError:
             return
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as exc:
@@ -182,9 +188,9 @@ class LinkStream(trio.abc.Stream):
             return
         del self._backlog[:sent]
 
-    def _break(self, reason: str) -> None:
+    def _break(self, reason: str, *, slow: bool = False) -> None:
         self._end(reason)
-        self._owner.stream_broke(reason)
+        self._owner.stream_broke(reason, slow=slow)
 
     def _end(self, reason: str) -> None:
         self.broken = self.broken or reason
@@ -202,14 +208,37 @@ class LinkStream(trio.abc.Stream):
             await self._drained.wait()
 
     async def aclose(self) -> None:
-        """Closes the transport; what waits in the backlog is dropped.
+        """Ends trio-websocket's use of the stream; the transport is closed by `finish`."""
+        self._closed = True
 
-        For a broken frame trio-websocket closes the stream without a word. The charge point, and who
-        debugs it, should know why (Q19).
+    async def finish(self, farewell: bytes = b"", *, linger_s: float = 0.0) -> None:
+        """Closes the transport, after a last frame that says why, if there is one.
+
+        What waits in the backlog is dropped unless a farewell has to follow it. With `linger_s` the peer may
+        finish what it is sending: closing on unread bytes resets the connection and loses our last word.
         """
-        if not self._close_sent:
-            self._close_sent = True
-            self.send_nowait(self._owner.farewell())
+        self._closed = True
+        with trio.move_on_after(linger_s, shield=True):
+            if linger_s:
+                await self._take_leave(farewell)
         self._end("closed")
         self._fd = None
-        await self._transport.aclose()
+        with trio.move_on_after(1, shield=True):
+            await self._transport.aclose()
+
+    def let_go(self) -> None:
+        """Drops what leads back to the owner, after the end."""
+        del self._owner, self._hear
+
+    async def _take_leave(self, farewell: bytes) -> None:
+        if not self.broken:
+            self._backlog += farewell
+        while self._backlog and not self.broken:
+            await self._send_some()
+        try:
+            if isinstance(self._transport, trio.SocketStream):
+                await self._transport.send_eof()
+            while await self._receive():
+                pass
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+            return

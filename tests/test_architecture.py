@@ -48,7 +48,8 @@ CONTRACT = {
     "store": Layer(frozenset({"metering", "ocpp.datatypes"})),
     "registry": Layer(frozenset({"store", "ocpp.datatypes"})),  # the identity types its entities carry
     "central_system": Layer(frozenset({"ocpp", "metering", "registry", "store"}), PURE),
-    "gateway": Layer(frozenset({"ocpp", "central_system", "registry", "store", "config"})),
+    "certificates": Layer(frozenset(), frozenset({"msgspec", "cryptography"})),
+    "gateway": Layer(frozenset({"ocpp", "central_system", "registry", "store", "config", "certificates"})),
     "query": Layer(frozenset({"store.schema"}), frozenset({"duckdb", "msgspec", "numpy", "pytz"})),
     "web": Layer(frozenset({"query", "registry", "store", "central_system.instructions", "config"})),
     "simulator": Layer(frozenset({"ocpp"})),
@@ -65,6 +66,7 @@ EXCLUSIVE = {
     "wsproto": frozenset({"gateway", "simulator"}),
     "litestar": frozenset({"web"}),
     "hypercorn": frozenset({"web"}),
+    "cryptography": frozenset({"certificates"}),
 }
 
 BANNED_NAMES = frozenset({"utils", "helpers", "common", "base", "manager", "server", "types", "misc"})

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import httpx
 import msgspec
+from litestar import Litestar
 
 from solarocpp.registry import Registry
 from solarocpp.store import Store
@@ -30,3 +31,9 @@ class Served(NamedTuple):
     registry: Registry
     store: Store
     links: list[FakeLink]
+    app: Litestar
+
+    def as_caller(self, token: str, **headers: str) -> httpx.AsyncClient:
+        """The same API for somebody with another token."""
+        shown = {"Authorization": f"Bearer {token}", **headers}
+        return httpx.AsyncClient(base_url=self.http.base_url, headers=shown, trust_env=False)

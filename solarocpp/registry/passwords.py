@@ -46,7 +46,7 @@ CHECKS_AT_ONCE: Final = max(1, (os.cpu_count() or 1) - 1)
 _HEX_KEY: Final = re.compile(rb"(?:[0-9A-Fa-f]{2}){16,}")
 _OF_BYTES: Final = "hex"
 
-# Hashes of passwords that nobody knows, with the parameters of the others: what to check against where
+# Hashes that nobody knows a password of, with the parameters of the others: what to check against where
 # there is nothing.
 _NO_PASSWORD: Final = (
     "$argon2id$v=19$m=19456,t=2,p=1$d42CfhA8QAWvCyFIp8FonA$bQm3jO5fkCCHyIHd4+o+iywX5BKvqzk5HFb66Lvs4W4"  # noqa: S105
@@ -68,7 +68,7 @@ def hash_generated(password: str) -> str:
 def matches_generated(stored: str | None, candidate: bytes) -> bool:
     """Tells whether `candidate` is what was hashed; nothing stored takes as long as something else."""
     scheme, key, digest = (stored or _NO_KEY).split("$")
-    return compare_digest(_keyed(bytes.fromhex(key), candidate), digest) and scheme == "blake2b" and bool(stored)
+    return compare_digest(_keyed(bytes.fromhex(key), candidate), digest) and scheme == "blake2b"
 
 
 async def hash_password(password: str) -> str:

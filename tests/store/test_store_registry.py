@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import stat
 from datetime import UTC, datetime
 
@@ -23,6 +24,7 @@ from solarocpp.store.registry import (
     next_id,
     replace_entity,
     select_all,
+    unused_hid,
 )
 
 
@@ -104,6 +106,13 @@ class TestEntities:
     def test_number_that_an_operator_chose_is_stepped_over(self, resting: Store) -> None:
         resting.write_now(lambda con: insert_entities(con, NODE, [Node(2, 1, "chosen", T), Node(3, 1, "chosen", T)]))
         assert resting.write_now(lambda con: next_id(con, NODE)) == 4
+
+    def test_hid_differs_from_all_others_in_any_case(self, resting: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is compared without case, as everything that somebody types into a charger."""
+        resting.write_now(lambda con: con.execute("UPDATE account SET hid = 'aBcDeFgH'"))
+        drawn = iter("AbCdEfGhXbCdEfGh")
+        monkeypatch.setattr(secrets, "choice", lambda _alphabet: next(drawn))
+        assert resting.read_now(unused_hid) == "XbCdEfGh"
 
     async def test_change_that_fails_leaves_nothing(self, store: Store) -> None:
         def change(con: object) -> None:

@@ -35,7 +35,8 @@ EVENTS: Mapping[str, EventName] = {
     # handshakes
     "handshake_refused": EventName("warning", "a connection was answered with an HTTP error; carries the reason"),
     "handshake_repaired": EventName("info", "a handshake broke a rule we can live with; carries which"),
-    "bytes_refused": EventName("warning", "what arrived on the port is no HTTP; carries the first bytes"),
+    "bytes_refused": EventName("warning", "what arrived on the port is no request head; carries the first bytes"),
+    "attempts_unrecorded": EventName("warning", "refusals of the last minute that were only counted; carries how many"),
     "tls_refused": EventName("warning", "the TLS handshake failed; carries the reason"),
     "tls_reloaded": EventName("info", "certificate and key were read again; links that are open stay"),
     "tls_reload_failed": EventName("error", "changed certificate files cannot be used; those before them stay"),

@@ -9,7 +9,7 @@
 It knows sockets, frames and deadlines; what a message means is `central_system`'s business.
 """
 
-from solarocpp.gateway.listener import Gateway
+from solarocpp.gateway.admission import Gateway
 from solarocpp.gateway.roster import LinkInfo, Roster
 from solarocpp.gateway.services import Services
 

@@ -1,80 +1,85 @@
 """Judges a handshake: a request head in, a verdict out. Pure; knows no socket and no clock.
 
-The order of the checks is the order of the answers (architecture section 8, Q14): what is wrong with
-the address is 404, with the protocol 400, with the credentials 401, and only somebody who proved who
-they are learns that a charger is unknown (404) or not allowed (403).
+The order of the checks is the order of the answers (architecture section 8, Q14): what is no WebSocket
+handshake is 426, what is wrong with the address is 404, with the protocol 400, with the credentials 401,
+and only somebody who proved who they are learns that a charger is unknown (404) or not allowed (403).
 
-    read_head(bytes) -> RequestHead | Refused
     read_claim(head) -> Claim | Refused          who says they are whom, by which profile
-    judge_claim(claim, credential, registry) -> Admitted | Refused     after the password was verified
+    judge_claim(claim, credential, ...) -> Admitted | Refused     after the password was verified
+    describe(head) -> what may be recorded of a head, whatever became of it
 
-Handshakes of real chargers break rules; what we can live with is repaired and named (Q01, Q03, Q06, Q08).
-The WebSocket library then sees only the head that `canonical_head` writes.
+Handshakes of real chargers break rules; what we can live with is repaired and named (LENIENCES), unless
+the server is strict about it. The WebSocket library then sees only the head that `canonical_head` writes.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from collections.abc import Mapping
-from typing import Protocol
-from urllib.parse import unquote_to_bytes, urlsplit
+from collections.abc import Callable
+from shlex import quote
+from typing import Literal, Protocol
+from urllib.parse import unquote
 
 import msgspec
 
-from solarocpp.registry import Charger, Credential
+from solarocpp.config import Config
+from solarocpp.errors import ConfigError
+from solarocpp.gateway.basic import BasicCredentials, read_basic
+from solarocpp.gateway.peers import Peer, PeerCertificate
+from solarocpp.gateway.refusals import SUBPROTOCOL, Refused, refused
+from solarocpp.gateway.request_head import RequestHead
+from solarocpp.gateway.url_profiles import Target, read_target, shown_identifier
+from solarocpp.ocpp.lenience import HANDSHAKE_LENIENCES
+from solarocpp.registry import Account, Charger, Credential
 
-SUBPROTOCOL = "ocpp1.6"
-MAX_HEAD_BYTES = 8192
-"""nginx and most servers stop at 8 KiB; a charger's head has a few hundred bytes."""
-MAX_IDENTIFIER = 255
-"""The specification says 48; longer ones exist and are merely recorded (Q09). This bounds a log line."""
+Described = dict[str, str | int | float | bool | None]
+"""What an event says of a head."""
 
-_CHALLENGE = (("WWW-Authenticate", 'Basic realm="solarocpp", charset="UTF-8"'),)
-
-
-class RequestHead(msgspec.Struct, frozen=True):
-    """The request line and headers of a handshake; header names in lower case, first one wins."""
-
-    method: str
-    target: str
-    headers: Mapping[str, str]
-
-    @property
-    def path(self) -> str:
-        """The path of the target without query, still percent-encoded; of an absolute target too (Q06)."""
-        if self.target.startswith("/"):
-            return self.target.split("?", 1)[0].split("#", 1)[0]
-        return urlsplit(self.target).path or "/"
+SECURITY_PROFILES = ("nothing", "a password", "a password over TLS", "a client certificate")
+"""What a connection proves at each level of the OCPP 1.6 security whitepaper; 0 is its absence."""
+_KEY = re.compile(r"[!-~]{1,64}")
+_SHOWN_CHARACTERS = 255
 
 
-class Refused(msgspec.Struct, frozen=True):
-    """The handshake is answered with an HTTP status, the reason, and a hint for the operator."""
+class Rules(msgspec.Struct, frozen=True):
+    """What this server is strict about, and what it wants to see of everybody."""
 
-    status: int
-    reason: str
-    hint: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
-    identifier: str | None = None
+    strict: frozenset[str] = frozenset()
+    client_auth: Literal["certificate", "both", "either"] = "either"
+
+
+def rules_of(config: Config) -> Rules:
+    """Reads the rules of a configuration.
+
+    Raises:
+        ConfigError: `strict` names what is no handshake lenience.
+    """
+    for name in config.strict:
+        if name not in HANDSHAKE_LENIENCES:
+            raise ConfigError("strict", name, ", ".join(sorted(HANDSHAKE_LENIENCES)))
+    # Without a CA of its own, only a proxy shows certificates here, and who comes without goes by the password.
+    return Rules(frozenset(config.strict), "either" if config.client_ca is None else config.client_auth)
 
 
 class Claim(msgspec.Struct, frozen=True):
     """What the head claims; the password is not checked yet, and never shown by repr."""
 
     identifier: str
-    username: str
+    username: str | None
+    """None: no credentials were sent."""
     password: bytes
     """As sent: some chargers hold keys that are no text (Q110)."""
     subprotocol: str | None
     key: str
-    host: str
-    path: str
-    repairs: tuple[str, ...] = ()
-    extensions: str = ""
-    """`Sec-WebSocket-Extensions` as offered; taken up by websocket.py, if the configuration says so (Q19)."""
     profile: str = "v16"
     """Name of the URL profile that matched."""
+    hid: str | None = None
+    extensions: str = ""
+    """`Sec-WebSocket-Extensions` as offered; taken up by websocket.py, if the configuration says so (Q19)."""
+    repairs: tuple[str, ...] = ()
+    """Names of the leniences it took."""
+    described: Described = {}
+    """What may be recorded of the head: path, profile, username, offered subprotocols, ..."""
 
     def __repr__(self) -> str:
         return f"Claim(identifier={self.identifier!r}, username={self.username!r})"
@@ -95,125 +100,240 @@ class Directory(Protocol):
     """What judging needs of the registry."""
 
     def charger_by_identifier(self, identifier: str, account_id: int | None = None) -> Charger | None:
-        """Finds a charger by identifier, ignoring case (Q10)."""
+        """Finds a charger by identifier, ignoring case (Q10); without account only if it is the only one."""
+
+    def account_by_hid(self, hid: str) -> Account | None:
+        """Finds the account that a path names."""
+
+    def credential(self, username: str) -> Credential | None:
+        """Finds a credential, ignoring case."""
 
 
-class UrlProfile(msgspec.Struct, frozen=True):
-    """A row of the URL profiles (spec 1.1): the decoded path and where the credentials are."""
-
-    name: str
-    path: re.Pattern[str]
-    example: str
+# -- what the head says ----------------------------------------------------------------------------------
 
 
-# The identifier is everything behind the prefix and may contain a slash (spec 1.1). A trailing slash is a habit of
-# people who paste URLs into chargers.
-URL_PROFILES = (
-    UrlProfile("v16", re.compile(r"/ocpp/j/v16/(?P<identifier>.*[^/])/*"), "/ocpp/j/v16/{charger identifier}"),
-)
-
-
-def read_head(raw: bytes) -> RequestHead | Refused:
-    """Reads a request head, from the request line to before the empty line.
-
-    Tolerates bare newlines and header lines without a colon; refuses only what has no request line.
-    """
-    request_line, *lines = raw.decode("latin-1").replace("\r\n", "\n").strip("\n").split("\n")
-    words = request_line.split()
-    if len(words) != 3 or not words[2].startswith("HTTP/"):
-        return Refused(400, "The request line is not HTTP.", "Chargers connect with a WebSocket handshake (GET).")
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if colon and name.strip():
-            headers.setdefault(name.strip().lower(), value.strip())
-    return RequestHead(words[0], words[1], headers)
-
-
-def read_claim(head: RequestHead, *, strict_subprotocol: bool = False) -> Claim | Refused:
-    """Reads who wants to connect, by the URL profiles, the WebSocket headers and HTTP Basic."""
-    path = _decoded(head.path)
-    if path is None:
-        return Refused(404, "The path has a broken percent-encoding.", f"Use {URL_PROFILES[0].example}.")
-    match = next((found for profile in URL_PROFILES if (found := profile.path.fullmatch(path))), None)
-    if match is None:
-        return Refused(404, f"Nothing is at {head.path[:200]}.", f"Use {URL_PROFILES[0].example}.")
-    identifier = match["identifier"]
-    if len(identifier) > MAX_IDENTIFIER or not identifier.isprintable():
-        return Refused(404, "The charger identifier is unusable.", f"At most {MAX_IDENTIFIER} printable characters.")
-    repairs: list[str] = []
-    if not head.target.startswith("/"):
-        repairs.append("absolute request target (Q06)")
-    refused = _judge_websocket(head, identifier, repairs)
-    if refused is not None:
-        return refused
-    subprotocol = _chosen_subprotocol(head, identifier, repairs, strict=strict_subprotocol)
-    if isinstance(subprotocol, Refused):
-        return subprotocol
-    credentials = _basic_credentials(head.headers.get("authorization"), identifier)
-    if isinstance(credentials, Refused):
-        return credentials
+def read_claim(
+    head: RequestHead,
+    rules: Rules = Rules(),  # noqa: B008 it is frozen
+    known: Callable[[str], bool] = lambda _: False,
+) -> Claim | Refused:
+    """Reads who wants to connect, by WebSocket headers, URL profiles and HTTP Basic; `known` as in `describe`."""
+    problem = _websocket_problem(head)
+    if problem is not None:
+        return problem
+    target = read_target(head.target)
+    if target.problem is not None or target.identifier is None or target.profile is None:
+        return refused(target.problem or "bad_path", path=target.shown())
+    offered, (subprotocol, subprotocol_repairs) = _offered(head), _chosen_subprotocol(head)
+    if offered and subprotocol is None:
+        return refused("wrong_subprotocol", offered=offered)
+    credentials = _credentials(head, target)
+    if credentials is None:
+        return refused("bad_authorization")
+    repairs = (*head.repairs, *target.repairs, *_websocket_repairs(head), *subprotocol_repairs, *credentials.repairs)
+    unforgiven = next((name for name in repairs if name in rules.strict), None)
+    if unforgiven is not None:
+        return refused(unforgiven, offered=offered)
     return Claim(
-        identifier=identifier,
-        username=credentials[0],
-        password=credentials[1],
+        identifier=target.identifier,
+        username=credentials.username or None,
+        password=credentials.password,
         subprotocol=subprotocol,
         key=head.headers["sec-websocket-key"],
-        host=head.headers.get("host", "solarocpp"),
-        path=head.path,
-        repairs=tuple(repairs),
+        profile=target.profile,
+        hid=target.hid,
         extensions=head.headers.get("sec-websocket-extensions", ""),
+        repairs=repairs,
+        described=describe(head, known),
     )
 
 
-def judge_claim(claim: Claim, credential: Credential | None, directory: Directory) -> Admitted | Refused:
-    """Decides about a claim whose password was verified; `credential` is None where it was not right."""
-    identifier = claim.identifier
-    if credential is None:
-        return Refused(
-            401,
-            "The user name or the password is wrong.",
-            "Make new ones with: solarocpp credential add USERNAME",
-            _CHALLENGE,
-            identifier,
-        )
-    charger = directory.charger_by_identifier(identifier, credential.account_id)
+def _websocket_problem(head: RequestHead) -> Refused | None:
+    # An upgrade and a key are enough: some chargers leave `Connection: Upgrade` out (Q03).
+    if "websocket" not in head.headers.get("upgrade", "").lower():
+        return refused("no_upgrade")
+    if head.method != "GET":
+        return refused("not_get", method=_printable(head.method)[:20])
+    if not _KEY.fullmatch(head.headers.get("sec-websocket-key", "")):
+        return refused("no_key")
+    version = head.headers.get("sec-websocket-version", "13")
+    return None if version == "13" else refused("wrong_version", version=_printable(version)[:20])
+
+
+def _websocket_repairs(head: RequestHead) -> tuple[str, ...]:
+    missing = {
+        "connection_upgrade_missing": "upgrade" not in head.headers.get("connection", "").lower(),
+        "version_missing": "sec-websocket-version" not in head.headers,
+    }
+    return tuple(name for name, is_missing in missing.items() if is_missing)
+
+
+def _offered(head: RequestHead) -> str:
+    return _printable(", ".join(head.elements("sec-websocket-protocol")))
+
+
+def _chosen_subprotocol(head: RequestHead) -> tuple[str | None, tuple[str, ...]]:
+    """Finds the one we speak among those offered; it goes back as it was written."""
+    names = head.elements("sec-websocket-protocol")
+    if not names:
+        return None, ("subprotocol_missing",)
+    if SUBPROTOCOL in names:
+        return SUBPROTOCOL, ()
+    return next((name for name in names if name.lower() == SUBPROTOCOL), None), ("subprotocol_case",)
+
+
+def _credentials(head: RequestHead, target: Target) -> BasicCredentials | None:
+    """Finds user name and password; those in the path win. Without a name: none were sent; None: unreadable."""
+    if target.username is not None and target.password is not None:
+        return BasicCredentials(target.username, target.password)
+    header = head.headers.get("authorization")
+    return BasicCredentials("", b"") if header is None else read_basic(header)
+
+
+def describe(head: RequestHead, known: Callable[[str], bool] = lambda _: False) -> Described:
+    """Tells what may be recorded of a head: no password, nor what may be one; `known`: is this a charger's identity?"""
+    target = read_target(head.target)
+    credentials = _credentials(head, target)
+    is_known = target.identifier is not None and known(target.identifier)
+    said: dict[str, str | None] = {
+        "cp": None if target.identifier is None else shown_identifier(target.identifier, known=is_known),
+        "profile": target.profile,
+        "path": target.shown(known=is_known),
+        "hid": target.hid,
+        "username": None if credentials is None else credentials.username,
+        "subprotocols": _offered(head),
+        "extensions": head.headers.get("sec-websocket-extensions"),
+        "userAgent": head.headers.get("user-agent"),
+    }
+    return {name: _printable(text) for name, text in said.items() if text}
+
+
+def _printable(text: str) -> str:
+    """Makes text of a stranger fit for a log line: one line of it, and no control characters for terminals."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text[:_SHOWN_CHARACTERS])
+
+
+# -- whether it may -------------------------------------------------------------------------------------
+
+
+def find_credential(claim: Claim, directory: Directory) -> tuple[Credential | None, Claim]:
+    """Finds the credential of a claim; a username that is percent-encoded is decoded where that helps (Q08)."""
+    if claim.username is None:
+        return None, claim
+    found = directory.credential(claim.username)
+    if found is None and "%" in claim.username:
+        found = directory.credential(unquote(claim.username))
+        if found is not None:
+            return found, _repaired(claim, "username_encoded")
+    return found, claim
+
+
+def account_of(claim: Claim, credential: Credential | None, directory: Directory) -> int | None:
+    """Tells whose charger this may be: of the credential; else of the hid; else of the only one so called."""
+    if credential is not None:
+        return credential.account_id
+    account = None if claim.hid is None else directory.account_by_hid(claim.hid)
+    if account is not None:
+        return account.account_id
+    charger = directory.charger_by_identifier(claim.identifier)
+    return None if charger is None else charger.account_id
+
+
+def judge_claim(
+    claim: Claim,
+    credential: Credential | None,
+    peer: Peer,
+    directory: Directory,
+    rules: Rules = Rules(),  # noqa: B008 it is frozen
+) -> Admitted | Refused:
+    """Decides about a claim whose password was verified; `credential` is None where it was not right, or not sent."""
+    if claim.username is not None and credential is None:
+        return refused("wrong_password")
+    certified = _is_certified(claim, peer)
+    wanting = _missing_proof(claim, peer, certified=certified, rules=rules)
+    if wanting is not None:
+        return wanting
+    reached = 3 if certified else 0 if credential is None else 2 if peer.tls else 1
+    account_id = account_of(claim, credential, directory)
+    charger = None if account_id is None else directory.charger_by_identifier(claim.identifier, account_id)
+    if reached == 0 and (charger is None or charger.security_profile > 0):
+        # A stranger does not learn who is registered.
+        return refused("no_credentials") if peer.certificate is None else _wrong_certificate(claim, peer.certificate)
     if charger is None:
-        return Refused(
-            404,
-            f"There is no charger {identifier}.",
-            f"Register it with: solarocpp charger add {identifier}",
-            identifier=identifier,
-        )
+        return _unknown(claim)
+    return _judge_charger(charger, credential, _note_repairs(claim, charger, directory), reached, rules)
+
+
+def _is_certified(claim: Claim, peer: Peer) -> bool:
+    """Whether a verified certificate names the charger; compared without case, as host names are."""
+    names = () if peer.certificate is None else peer.certificate.names
+    return claim.identifier.casefold() in {name.casefold() for name in names}
+
+
+def _missing_proof(claim: Claim, peer: Peer, *, certified: bool, rules: Rules) -> Refused | None:
+    """Says what is missing of the proof that this server wants of everybody."""
+    if rules.client_auth != "either" and not certified:
+        if peer.certificate is None:
+            return refused("no_certificate", identifier=quote(shown_identifier(claim.identifier, known=False)))
+        return _wrong_certificate(claim, peer.certificate)
+    if rules.client_auth == "both" and claim.username is None:
+        return refused("no_credentials")
+    return None
+
+
+def _wrong_certificate(claim: Claim, certificate: PeerCertificate) -> Refused:
+    names = _printable(" or ".join(certificate.names)) or "nobody"
+    return refused("wrong_certificate", names=names, identifier=quote(shown_identifier(claim.identifier, known=False)))
+
+
+def _unknown(claim: Claim) -> Refused:
+    first, _, second = claim.identifier.partition("/")
+    if first.casefold() == second.casefold():
+        return refused("doubled_identity", identifier=claim.identifier)
+    identifier = shown_identifier(claim.identifier, known=False)
+    return refused("unknown_charger", identifier=identifier, quoted=quote(identifier))
+
+
+def _note_repairs(claim: Claim, charger: Charger, directory: Directory) -> Claim:
+    if claim.identifier != charger.identifier:
+        claim = _repaired(claim, "identifier_case")
+    if claim.hid is not None:
+        named = directory.account_by_hid(claim.hid)
+        if named is None or named.account_id != charger.account_id:
+            claim = _repaired(claim, "hid_unknown")
+    return claim
+
+
+def _repaired(claim: Claim, name: str) -> Claim:
+    return msgspec.structs.replace(claim, repairs=(*claim.repairs, name))
+
+
+def _judge_charger(
+    charger: Charger, credential: Credential | None, claim: Claim, reached: int, rules: Rules
+) -> Admitted | Refused:
+    said = {"identifier": charger.identifier, "quoted": quote(charger.identifier)}
     if not charger.enabled:
-        return Refused(
-            403,
-            f"Charger {charger.identifier} is disabled.",
-            f"Enable it with: solarocpp charger set {charger.identifier} --enabled",
-            identifier=charger.identifier,
-        )
-    if credential.allowed and charger.identifier.casefold() not in {
-        allowed.casefold() for allowed in credential.allowed
-    }:
-        return Refused(
-            403,
-            f"Credential {claim.username} is not allowed for charger {charger.identifier}.",
-            "See: solarocpp credential list",
-            identifier=charger.identifier,
-        )
-    return Admitted(charger, credential, claim)
+        return refused("disabled", **said)
+    if credential is not None and not credential.allows(charger.identifier):
+        return refused("not_allowed", username=credential.username, **said)
+    if reached < charger.security_profile:
+        wanted, came = SECURITY_PROFILES[charger.security_profile], SECURITY_PROFILES[reached]
+        return refused("security_too_low", wanted=wanted, reached=came, profile=reached, **said)
+    unforgiven = next((name for name in claim.repairs if name in rules.strict), None)
+    if unforgiven is not None:
+        given = shown_identifier(claim.identifier, known=True)
+        return refused(unforgiven, registered=charger.identifier, identifier=given)
+    return Admitted(charger, credential, claim, reached)
 
 
-def unauthorized(identifier: str | None, reason: str) -> Refused:
-    """Asks for Basic credentials: many chargers send them only when challenged (Q14)."""
-    return Refused(401, reason, "Set user name and password in the charger.", _CHALLENGE, identifier)
+def canonical_head(claim: Claim, extensions: str = "") -> bytes:
+    """Writes the handshake the way RFC 6455 wants it, whatever the charger wrote; no extensions unless told (Q19).
 
-
-def canonical_head(claim: Claim) -> bytes:
-    """Writes the handshake the way RFC 6455 wants it, whatever the charger wrote; no extensions (Q19)."""
+    The path and the host are nobody's: the library has no use for them, and nothing to leak.
+    """
     lines = [
-        f"GET {claim.path} HTTP/1.1",
-        f"Host: {claim.host}",
+        "GET / HTTP/1.1",
+        "Host: solarocpp",
         "Upgrade: websocket",
         "Connection: Upgrade",
         f"Sec-WebSocket-Key: {claim.key}",
@@ -221,95 +341,6 @@ def canonical_head(claim: Claim) -> bytes:
     ]
     if claim.subprotocol is not None:
         lines.append(f"Sec-WebSocket-Protocol: {claim.subprotocol}")
+    if extensions:
+        lines.append(f"Sec-WebSocket-Extensions: {extensions}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
-
-
-_REASONS = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    426: "Upgrade Required",
-    503: "Service Unavailable",
-}
-
-
-def refusal_response(refused: Refused) -> bytes:
-    """Writes the HTTP answer of a refusal; the body says why and what to do."""
-    body = "\n".join(part for part in (refused.reason, refused.hint, "") if part or part == "").encode()
-    head = [
-        f"HTTP/1.1 {refused.status} {_REASONS[refused.status]}",
-        *(f"{name}: {value}" for name, value in refused.headers),
-        "Content-Type: text/plain; charset=utf-8",
-        f"Content-Length: {len(body)}",
-        "Connection: close",
-    ]
-    return "\r\n".join([*head, "", ""]).encode("latin-1", "replace") + body
-
-
-def _decoded(path: str) -> str | None:
-    if re.search(r"%(?![0-9A-Fa-f]{2})", path):
-        return None
-    try:
-        return unquote_to_bytes(path.encode("latin-1")).decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-
-
-def _judge_websocket(head: RequestHead, identifier: str, repairs: list[str]) -> Refused | None:
-    headers = head.headers
-    upgrade = headers.get("upgrade", "").lower()
-    key = headers.get("sec-websocket-key", "")
-    # An upgrade and a key are enough: some chargers leave `Connection: Upgrade` out (Q03).
-    if head.method != "GET" or "websocket" not in upgrade or not key.isascii() or not key:
-        return Refused(
-            426,
-            "This address speaks WebSocket only.",
-            "Connect a charger to it, with ws:// or wss://.",
-            (("Upgrade", "websocket"),),
-            identifier,
-        )
-    if "upgrade" not in headers.get("connection", "").lower():
-        repairs.append("no `Connection: Upgrade` (Q03)")
-    version = headers.get("sec-websocket-version")
-    if version not in (None, "13"):
-        return Refused(
-            426, f"WebSocket version {version} is not 13.", "", (("Sec-WebSocket-Version", "13"),), identifier
-        )
-    if version is None:
-        repairs.append("no `Sec-WebSocket-Version`")
-    return None
-
-
-def _chosen_subprotocol(
-    head: RequestHead, identifier: str, repairs: list[str], *, strict: bool
-) -> str | Refused | None:
-    offered = [name.strip() for name in head.headers.get("sec-websocket-protocol", "").split(",") if name.strip()]
-    for name in offered:
-        if name.lower() == SUBPROTOCOL:
-            return name
-    if offered or strict:
-        said = f"offers {', '.join(offered)}" if offered else "offers no subprotocol"
-        return Refused(
-            400,
-            f"The charger {said}; only {SUBPROTOCOL} is spoken here.",
-            "Set the charger to OCPP 1.6 JSON.",
-            identifier=identifier,
-        )
-    repairs.append("no `Sec-WebSocket-Protocol` (Q01)")
-    return None
-
-
-def _basic_credentials(header: str | None, identifier: str) -> tuple[str, bytes] | Refused:
-    """Reads `Authorization`; the scheme word is not looked at, some chargers send `Basic:` (spec 1.2)."""
-    if header is None:
-        return unauthorized(identifier, "No credentials were sent.")
-    encoded = header.partition(" ")[2].strip()
-    try:
-        decoded = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        return unauthorized(identifier, "The Authorization header is not HTTP Basic.")
-    username, colon, password = decoded.partition(b":")
-    if not colon or not username:
-        return unauthorized(identifier, "The Authorization header has no `user:password`.")
-    return username.decode("utf-8", "replace"), password

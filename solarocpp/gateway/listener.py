@@ -1,59 +1,100 @@
-"""Binds, accepts, speaks TLS, reads the request head (bounded in bytes and time), and lets a link run.
+"""Binds and accepts: as many connections at a time as can be opened well, each in a task of its own.
 
-Only an admitted handshake ever reaches the WebSocket library. Everything else is answered here with
-an HTTP status and a body that says why, and recorded as an event, so that "it does not connect" can
-be looked up afterwards (Q11). Port scanners and floods are kept from filling the store: past
-`RECORDED_A_MINUTE`, refusals are answered but only counted.
+What is accepted is opened (`opening`: PROXY header, TLS, request head) and handed on; it knows nothing of OCPP.
 """
 
 from __future__ import annotations
 
-import ssl
-from collections import Counter
+from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Final
 
 import structlog
 import trio
 
 from solarocpp.config import Config
 from solarocpp.errors import ConfigError
-from solarocpp.gateway.connection import Link
-from solarocpp.gateway.handshake import (
-    MAX_HEAD_BYTES,
-    Admitted,
-    Claim,
-    Refused,
-    RequestHead,
-    judge_claim,
-    read_claim,
-    read_head,
-    refusal_response,
-)
-from solarocpp.gateway.peers import Peer
-from solarocpp.gateway.services import Services
-from solarocpp.registry import ChargerChanged, CredentialChanged
-from solarocpp.store.effects import EventHappened
+from solarocpp.gateway.door import DoorBook
+from solarocpp.gateway.opening import Arrival, Opening
+from solarocpp.gateway.proxies import TrustedProxies
+from solarocpp.gateway.tls import TlsKeeper
 
-RECORDED_A_MINUTE = 60
-"""A site of a few hundred chargers that are all set up wrong still shows every one within minutes."""
-ACCEPT_BACKLOG = 1024
+ACCEPT_BACKLOG: Final = 1024
 """A depot after a power cut dials in within a second."""
-_TLS_RECORD = b"\x16\x03"
+YOUNG_S: Final = 1.0
+"""An opening that takes longer waits for the other end, not for us, and holds nobody up."""
 
 log = structlog.get_logger()
 
 
-class Gateway:
-    """Accepts chargers on one address."""
+class Pace:
+    """Counts the openings that are under way and young; while there are enough, the next connection waits.
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        services.registry.watch(self._heed_change)
-        self._tls = tls_context(services.config)
-        self._recorded_since = 0.0
-        self._recorded = 0
-        self.refusals: Counter[int] = Counter()
-        """Refused handshakes by HTTP status."""
+    In the kernel's queue, that is. A storm that is let in all at once makes every handshake so slow that all
+    of them miss their deadline, and come again.
+    """
+
+    def __init__(self, openings_at_once: int) -> None:
+        self._limit = openings_at_once
+        self._since: dict[trio.SocketStream, float] = {}  # oldest first
+        self._waiting = trio.lowlevel.ParkingLot()
+
+    async def wait_room(self) -> None:
+        """Waits until there are fewer young openings than the limit."""
+        while True:
+            grown_up = trio.current_time() - YOUNG_S
+            for tcp in [tcp for tcp, since in self._since.items() if since <= grown_up]:
+                del self._since[tcp]
+            if len(self._since) < self._limit:
+                return
+            with trio.move_on_at(next(iter(self._since.values())) + YOUNG_S):
+                await self._waiting.park()
+
+    def begin(self, tcp: trio.SocketStream) -> None:
+        """A connection was accepted."""
+        self._since[tcp] = trio.current_time()
+
+    def end(self, tcp: trio.SocketStream) -> None:
+        """It is open, or gone."""
+        if self._since.pop(tcp, None) is not None:
+            self._waiting.unpark()
+
+
+class _PacedListener(trio.abc.Listener[trio.SocketStream]):
+    """Accepts when there is room."""
+
+    def __init__(self, listener: trio.SocketListener, pace: Pace) -> None:
+        self._listener, self._pace = listener, pace
+
+    async def accept(self) -> trio.SocketStream:
+        await self._pace.wait_room()
+        tcp = await self._listener.accept()
+        self._pace.begin(tcp)
+        return tcp
+
+    async def aclose(self) -> None:
+        await self._listener.aclose()
+
+
+class Listener:
+    """Accepts on the configured address and hands on what arrives.
+
+    Args:
+        config: where, and how long.
+        tls: the context that new connections take.
+        book: where it is noted what came to nothing.
+        receive: takes an arrival and keeps its connection as long as it likes; it is closed afterwards.
+    """
+
+    def __init__(
+        self, config: Config, tls: TlsKeeper, book: DoorBook, receive: Callable[[Arrival], Awaitable[None]]
+    ) -> None:
+        self._config = config
+        self._tls = tls
+        self._book = book
+        self._receive = receive
+        self._trusted = TrustedProxies(config.trusted_proxies)
+        self._pace = Pace(config.openings_at_once)
 
     async def serve(
         self,
@@ -61,151 +102,42 @@ class Gateway:
         *,
         task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Accepts until cancelled; links live in `links`, so that they outlast the listener (graceful stop).
+        """Accepts until cancelled; connections live in `links`, so that they outlast the listener (graceful stop).
 
         Reports the bound address through `task_status`.
 
         Raises:
             ConfigError: the address cannot be bound.
         """
-        address = self._services.config.ocpp_address
+        address = self._config.ocpp_address
         try:
-            listeners = await trio.open_tcp_listeners(address.port, host=address.host, backlog=ACCEPT_BACKLOG)
+            sockets = await trio.open_tcp_listeners(address.port, host=address.host, backlog=ACCEPT_BACKLOG)
         except OSError as exc:
             raise ConfigError("ocpp", str(address), f"a free address of this machine ({exc.strerror})") from exc
-        port = listeners[0].socket.getsockname()[1]
+        port = sockets[0].socket.getsockname()[1]
+        listeners = [_PacedListener(listener, self._pace) for listener in sockets]
         async with trio.open_nursery() as nursery:
             await nursery.start(partial(trio.serve_listeners, self._handle, listeners, handler_nursery=links))
             task_status.started(str(address._replace(port=port)))
 
     async def _handle(self, tcp: trio.SocketStream) -> None:
-        peer = "unknown"
-        stream: trio.abc.Stream = tcp
         try:
             async with tcp:
-                name = tcp.socket.getpeername()  # raises where the peer has reset the connection already
-                origin = Peer(host=name[0], port=name[1])
-                peer = str(origin)
-                verdict: Admitted | Refused | None = None
-                with trio.move_on_after(self._services.config.handshake_deadline_s) as patience:
-                    if self._tls is not None:
-                        stream = trio.SSLStream(tcp, self._tls, server_side=True, https_compatible=True)
-                    claim = await self._read_claim(stream, peer)
-                if patience.cancelled_caught or claim is None:
-                    return
-                verdict = await self._judge(claim) if isinstance(claim, Claim) else claim
-                if isinstance(verdict, Refused):
-                    await self._refuse(stream, verdict, peer)
-                else:
-                    await Link(self._services, verdict, stream, origin).run()
+                arrival = await self._open(tcp)
+                if arrival is not None:
+                    received = self._receive(arrival)
+                    del arrival  # a link may last for months; the request head it began with need not
+                    await received
         except (trio.BrokenResourceError, trio.ClosedResourceError, OSError):
-            return  # the peer left during the handshake: a port probe, or a charger that lost its network
+            return  # the peer left meanwhile: a port probe, or a charger that lost its network
         except Exception:
-            # Catch point 1 of 4 reaches here too: a defect in judging ends this connection only.
-            log.exception("link_failed", peer=peer)
+            # Catch point 1 of 4 reaches here too: a defect in opening or judging ends this connection only.
+            log.exception("link_failed")
 
-    async def _read_claim(self, stream: trio.abc.Stream, peer: str) -> Claim | Refused | None:
-        """Reads and judges the head; None: nothing that could be answered came."""
-        raw = b""
-        while b"\r\n\r\n" not in raw and b"\n\n" not in raw:
-            try:
-                data = await stream.receive_some(4096)
-            except trio.BrokenResourceError as exc:
-                if isinstance(exc.__cause__, ssl.SSLError):
-                    self._refuse_tls(peer, str(exc.__cause__))
-                return None
-            raw += data
-            if raw[:2] == _TLS_RECORD:
-                self._refuse_bytes(peer, raw, "a TLS handshake on a plain port: use ws://, or start with --tls-cert")
-                return None
-            if not data:
-                if raw:
-                    self._refuse_bytes(peer, raw, "it ended within the request head")
-                return None
-            if not raw[:1].isalpha():
-                self._refuse_bytes(peer, raw, "no HTTP")
-                return None
-            if len(raw) > MAX_HEAD_BYTES:
-                return Refused(400, f"The request head is longer than {MAX_HEAD_BYTES} bytes.")
-        head = read_head(raw.partition(b"\r\n\r\n")[0].partition(b"\n\n")[0])
-        if isinstance(head, RequestHead):
-            return read_claim(head, strict_subprotocol=self._services.config.strict_subprotocol)
-        return head
-
-    async def _judge(self, claim: Claim) -> Admitted | Refused:
-        registry, roster = self._services.registry, self._services.roster
-        credential = registry.credential(claim.username)
-        if credential is not None and not await registry.verify(credential, claim.password):
-            credential = None
-        verdict = judge_claim(claim, credential, registry)
-        if isinstance(verdict, Admitted) and len(roster) >= self._services.config.max_links:
-            return Refused(503, f"This server takes {self._services.config.max_links} chargers.", "See max_links.")
-        return verdict
-
-    def _heed_change(self, change: ChargerChanged | CredentialChanged) -> None:
-        """Ends the links that a change of the registry concerns, at once (Q15)."""
-        if isinstance(change, CredentialChanged):
-            for link in self._services.roster:
-                if link.credential_id == change.credential_id:
-                    link.close(1008, "its credential was changed")
-            return
-        for link in self._services.roster:
-            if link.charger_id == change.charger_id:
-                link.heed_change()
-
-    async def _refuse(self, stream: trio.abc.Stream, refused: Refused, peer: str) -> None:
-        self.refusals[refused.status] += 1
-        self._record(
-            "handshake_refused",
-            refused.identifier,
-            refused.reason,
-            {"peer": peer, "status": refused.status, "reason": refused.reason, "hint": refused.hint},
-        )
-        with trio.move_on_after(self._services.config.send_deadline_s):
-            await stream.send_all(refusal_response(refused))
-            if isinstance(stream, trio.SocketStream):
-                await stream.send_eof()
-            # Read what is under way: closing on unread bytes resets the connection and loses our answer.
-            while await stream.receive_some(4096):
-                pass
-
-    def _refuse_tls(self, peer: str, reason: str) -> None:
-        self._record("tls_refused", None, reason, {"peer": peer, "reason": reason})
-
-    def _refuse_bytes(self, peer: str, raw: bytes, what: str) -> None:
-        self._record("bytes_refused", None, what, {"peer": peer, "first_bytes": raw[:32].hex(), "what": what})
-
-    def _record(
-        self, name: str, identifier: str | None, message: str, data: dict[str, str | int | float | bool | None]
-    ) -> None:
-        now = trio.current_time()
-        if now - self._recorded_since >= 60:
-            self._recorded_since, self._recorded = now, 0
-        self._recorded += 1
-        if self._recorded > RECORDED_A_MINUTE:
-            return
-        log.warning(name, identifier=identifier, **data)
-        happened = EventHappened(
-            created=self._services.clock(), name=name, identifier=identifier, message=message, data=data
-        )
-        self._services.store.record(None, (happened,))
-
-
-def tls_context(config: Config) -> ssl.SSLContext | None:
-    """Makes the server's TLS context from the configured files; None: plain.
-
-    Raises:
-        ConfigError: the files are no certificate and key that belong together.
-    """
-    if config.tls_cert is None or config.tls_key is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2  # the security whitepaper's floor
-    try:
-        context.load_cert_chain(config.tls_cert, config.tls_key)
-        if config.client_ca is not None:
-            context.load_verify_locations(config.client_ca)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except (ssl.SSLError, OSError) as exc:
-        raise ConfigError("tls_cert", str(config.tls_cert), f"a PEM chain with its key in tls_key ({exc})") from exc
-    return context
+    async def _open(self, tcp: trio.SocketStream) -> Arrival | None:
+        try:
+            return await Opening(tcp, self._tls.context, self._trusted, self._book).open(
+                self._config.handshake_deadline_s
+            )
+        finally:
+            self._pace.end(tcp)

@@ -24,6 +24,8 @@ class Lenience(msgspec.Struct, frozen=True):
     """What is done."""
     reason: str
     """Why, with the field reports (Q..) or the rule that ask for it."""
+    at_handshake: bool = False
+    """Needed before there is a link; such a one can be switched off (`strict` in the configuration)."""
 
 
 # fmt: off
@@ -58,11 +60,41 @@ _ROWS = (
     Lenience("unknown_field", "fields nobody knows are ignored", "vendors add their own"),
     Lenience("no_samples", "a meter value without samples is an empty one", "its neighbours are good (W19)"),
     Lenience("sample_unreadable", "what is no sample is kept as JSON text", "one bad sample costs itself (W19, Q33)"),
+    # the handshake
+    Lenience("head_loosely_written", "bare newlines end lines, lines that are no header are ignored",
+             "home-made HTTP clients (Q02, Q04)", at_handshake=True),
+    Lenience("target_unencoded", "spaces and other bytes in the path need no percent-encoding",
+             "identities are typed by people (Q08)", at_handshake=True),
+    Lenience("absolute_target", "of a whole URL in the request line, the path counts", "MicroOcpp (Q06)",
+             at_handshake=True),
+    Lenience("pasted_url", "of a URL pasted inside the path, its own path counts", "NewMotion and others (Q07)",
+             at_handshake=True),
+    Lenience("extra_slashes", "double and trailing slashes are one, and none", "URLs are pasted together",
+             at_handshake=True),
+    Lenience("identifier_long", "an identity over 48 characters is taken", "serial numbers with a prefix (Q09)",
+             at_handshake=True),
+    Lenience("identifier_case", "an identity matches without case, and is spelled as registered", "typed by hand (Q10)",
+             at_handshake=True),
+    Lenience("hid_unknown", "a hid of nobody, or of another, is ignored", "it proves nothing (spec 1.5)",
+             at_handshake=True),
+    Lenience("scheme_word", "the scheme word of Authorization is not looked at", "some send `Basic:` (spec 1.2)",
+             at_handshake=True),
+    Lenience("username_encoded", "a percent-encoded username is decoded", "the identity sent as username (Q08)",
+             at_handshake=True),
+    Lenience("connection_upgrade_missing", "an Upgrade header and a key are enough", "no `Connection: Upgrade` (Q03)",
+             at_handshake=True),
+    Lenience("version_missing", "a handshake without WebSocket version means 13", "there is no other in use",
+             at_handshake=True),
+    Lenience("subprotocol_missing", "a handshake without subprotocol means ocpp1.6", "Grizzl-E and others (Q01)",
+             at_handshake=True),
+    Lenience("subprotocol_case", "the subprotocol matches without case", "OCPP1.6", at_handshake=True),
 )
 # fmt: on
 
 LENIENCES: Mapping[str, Lenience] = MappingProxyType({row.name: row for row in _ROWS})
 """By name, which is also the name of its counter."""
+HANDSHAKE_LENIENCES = frozenset(row.name for row in _ROWS if row.at_handshake)
+"""Names of those that can be switched off."""
 
 
 class Repair(msgspec.Struct, frozen=True):

@@ -1,0 +1,258 @@
+"""Admits chargers: who is behind the connection, what they claim, whether the password is right, whether there is room.
+
+    Arrival --proxies--> Peer --handshake--> Claim --throttle, registry--> Credential --handshake--> Admitted
+                                                                                        +--> a Link runs
+
+Only an admitted handshake ever reaches the WebSocket library. Everything else is answered here with an HTTP
+status and a body that says why, and noted in the door book, so that "it does not connect" can be looked up
+afterwards (Q11).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from shlex import quote
+from typing import Final
+from weakref import WeakValueDictionary
+
+import msgspec
+import trio
+
+from solarocpp.errors import RegistryError, StoreError
+from solarocpp.gateway.connection import Link
+from solarocpp.gateway.door import DoorBook
+from solarocpp.gateway.handshake import (
+    Admitted,
+    Claim,
+    describe,
+    find_credential,
+    judge_claim,
+    read_claim,
+    rules_of,
+)
+from solarocpp.gateway.listener import Listener
+from solarocpp.gateway.opening import Arrival
+from solarocpp.gateway.peers import Peer
+from solarocpp.gateway.proxies import TrustedProxies, read_certificate, read_forwarding
+from solarocpp.gateway.refusals import Refused, refusal_response, refused
+from solarocpp.gateway.request_head import RequestHead
+from solarocpp.gateway.services import Services
+from solarocpp.gateway.throttle import Throttle, TooMany, Who, address_key
+from solarocpp.gateway.tls import TlsKeeper
+from solarocpp.registry import Charger, ChargerChanged, Credential, CredentialChanged
+from solarocpp.store.effects import EventHappened
+
+ANSWER_DEADLINE_S: Final = 2.0
+"""How long a refused peer may take to read why, and to hang up."""
+CHECKS_A_LINE: Final = 4
+"""Passwords from one address that are checked at once: a burst must not be through before its first failure counts."""
+
+
+class Gateway:
+    """Accepts chargers on one address.
+
+    Raises:
+        ConfigError: certificates, proxies or leniences in the configuration cannot be used.
+    """
+
+    def __init__(self, services: Services) -> None:
+        config = services.config
+        self._services = services
+        self._rules = rules_of(config)
+        self._trusted = TrustedProxies(config.trusted_proxies)
+        self._throttle = Throttle(config)
+        self._tls = TlsKeeper(config)
+        self._book = DoorBook(self._record, services.clock)
+        self._listener = Listener(config, self._tls, self._book, self._receive)
+        self._links: set[Link] = set()  # those that still shake hands, too
+        self._links_from: Counter[str] = Counter()  # by line; only those that have some
+        self._checks_of: WeakValueDictionary[str, trio.CapacityLimiter] = WeakValueDictionary()  # by line
+        services.registry.watch(self._heed_change)
+
+    @property
+    def refusals(self) -> Counter[str]:
+        """Connections that were not let in, by the kind of refusal."""
+        return self._book.counts
+
+    def reload_tls(self) -> bool:
+        """Reads the certificates again; tells whether they could be used. Links stay as they are."""
+        return self._tls.reload()
+
+    async def serve(
+        self,
+        links: trio.Nursery,
+        *,
+        task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Accepts until cancelled; links live in `links`, so that they outlast the listener (graceful stop).
+
+        Reports the bound address through `task_status`.
+
+        Raises:
+            ConfigError: the address cannot be bound.
+        """
+        async with trio.open_nursery() as nursery:
+            address = await nursery.start(self._listener.serve, links)
+            nursery.start_soon(self._book.keep)
+            if self._tls.context is not None:
+                nursery.start_soon(self._tls.watch)
+            task_status.started(address)
+
+    # -- one connection --------------------------------------------------------------------------------------
+
+    async def _receive(self, arrival: Arrival) -> None:
+        peer, verdict = await self._judge(arrival)
+        stream, early = arrival.stream, arrival.early
+        if isinstance(verdict, Refused):
+            self._note(verdict, peer, arrival.head)
+            await _answer(stream, verdict)
+            return
+        link = Link(self._services, verdict, stream, peer, early)
+        line = address_key(peer.host)
+        del arrival, verdict, early, stream  # what follows may last for months
+        self._links.add(link)
+        self._links_from[line] += 1
+        try:
+            await link.run()
+        finally:
+            self._links.discard(link)
+            self._links_from[line] -= 1
+            if not self._links_from[line]:
+                del self._links_from[line]
+
+    async def _judge(self, arrival: Arrival) -> tuple[Peer, Admitted | Refused]:
+        peer, head = arrival.peer, arrival.head
+        if arrival.refusal is not None or head is None:
+            return peer, arrival.refusal or refused("not_http")
+        found = self._who_is_behind(peer, head)
+        if isinstance(found, Refused):
+            return peer, found
+        claim = read_claim(
+            head, self._rules, lambda name: self._services.registry.charger_by_identifier(name) is not None
+        )
+        return found, claim if isinstance(claim, Refused) else await self._judge_claim(claim, found)
+
+    def _who_is_behind(self, peer: Peer, head: RequestHead) -> Peer | Refused:
+        behind = read_forwarding(peer, head, self._trusted)
+        name = self._services.config.client_cert_header.lower()
+        value = head.headers.get(name, "") if name else ""
+        if isinstance(behind, Refused) or not value or not self._trusted.trusts(peer.host):
+            return behind
+        certificate = read_certificate(value)
+        if certificate is None:
+            return refused("bad_certificate_header", header=name)
+        return msgspec.structs.replace(behind, certificate=certificate)
+
+    async def _judge_claim(self, claim: Claim, peer: Peer) -> Admitted | Refused:
+        registry = self._services.registry
+        credential, claim = find_credential(claim, registry)
+        if claim.username is not None:
+            who = claim.username.casefold(), "" if credential is None else credential.hash
+            verified = await self._verify(who, claim.password, credential, peer)
+            if isinstance(verified, Refused):
+                return verified
+            credential = credential if verified else None
+        verdict = judge_claim(claim, credential, peer, registry, self._rules)
+        if isinstance(verdict, Refused) and verdict.kind == "unknown_charger" and credential is not None:
+            problem = await self._meet(claim.identifier, credential, verdict)
+            verdict = problem or judge_claim(claim, credential, peer, registry, self._rules)
+        return verdict if isinstance(verdict, Refused) else self._find_room(verdict, peer)
+
+    async def _verify(self, who: Who, password: bytes, credential: Credential | None, peer: Peer) -> bool | Refused:
+        """Checks a password; what is known to be right never waits, whatever its neighbours do."""
+        registry, line = self._services.registry, address_key(peer.host)
+        if registry.recall(credential, password):
+            return True
+        checks = self._checks_of.setdefault(line, trio.CapacityLimiter(CHECKS_A_LINE))
+        async with checks:
+            if registry.recall(credential, password):  # whoever was before us had the same
+                return True
+            turn = self._throttle.judge(peer.host, who, trio.current_time())
+            if isinstance(turn, TooMany):
+                retry = (("Retry-After", str(turn.seconds)),)
+                return refused("throttled", retry, address=peer.host, wait=turn.seconds)
+            if not turn.seconds:
+                return await self._check(who, password, credential, peer)
+        await trio.sleep(turn.seconds)
+        async with checks:
+            return await self._check(who, password, credential, peer)
+
+    async def _check(self, who: Who, password: bytes, credential: Credential | None, peer: Peer) -> bool:
+        registry = self._services.registry
+        right = await registry.verify(credential, password)
+        if credential is not None and right:
+            # It may have been changed while we waited for the check.
+            return registry.credential(credential.username) == credential
+        self._throttle.note_failure(peer.host, who, trio.current_time())
+        return False
+
+    async def _meet(self, identifier: str, credential: Credential, unknown: Refused) -> Refused | None:
+        """Makes a charger of one that nobody registered, where its account lets it in; else says why not."""
+        if "/" in identifier or not credential.allows(identifier):
+            return unknown  # with a slash it may hold a password, and those do not become names
+        try:
+            await self._services.registry.meet_charger(identifier, credential.account_id, now=self._services.clock())
+        except RegistryError as exc:
+            too_many = exc.status == 409
+            return refused("too_many_unknown", reason=str(exc), quoted=quote(identifier)) if too_many else unknown
+        except StoreError:
+            return refused("not_stored", identifier=identifier)
+        return None
+
+    def _find_room(self, admitted: Admitted, peer: Peer) -> Admitted | Refused:
+        """Refuses one too many; a charger that is connected and comes again takes the place it has."""
+        config = self._services.config
+        limits = {
+            "full": (len(self._links), config.max_links),
+            "full_for_address": (self._links_from[address_key(peer.host)], config.max_links_per_address),
+        }
+        reached = [kind for kind, (links, limit) in limits.items() if links >= limit]
+        if reached and all(link.charger_id != admitted.charger.charger_id for link in self._links):
+            return refused(reached[0], limit=limits[reached[0]][1], address=peer.host)
+        # What was needed to get in is not kept: nobody asks for it again.
+        return msgspec.structs.replace(admitted, claim=msgspec.structs.replace(admitted.claim, password=b""))
+
+    # -- what is told, and what changes ----------------------------------------------------------------------
+
+    def _note(self, refusal: Refused, peer: Peer, head: RequestHead | None) -> None:
+        """Notes a refusal for whoever owns the credential, or the hid, that was used."""
+        registry = self._services.registry
+        said = {} if head is None else describe(head)
+        credential = registry.credential(str(said.get("username", "")))
+        account = registry.account_by_hid(str(said.get("hid", "")))
+        account_id = credential.account_id if credential else account.account_id if account else None
+
+        def find(identifier: str) -> Charger | None:
+            return registry.charger_by_identifier(identifier, account_id)
+
+        said = {} if head is None else describe(head, known=lambda identifier: find(identifier) is not None)
+        identifier = said.get("cp")
+        charger = find(str(identifier)) if identifier else None
+        name = charger.identifier if charger else None if identifier is None else str(identifier)
+        self._book.note_refusal(refusal, peer, said, identifier=name, account_id=account_id)
+
+    def _record(self, happened: EventHappened) -> None:
+        self._services.store.record(None, (happened,))
+
+    def _heed_change(self, change: ChargerChanged | CredentialChanged) -> None:
+        """Ends the links that a change of the registry concerns, at once (Q15)."""
+        if isinstance(change, CredentialChanged):
+            for link in list(self._links):
+                if link.credential_id == change.credential_id:
+                    link.close(1008, "its credential was changed")
+            return
+        for link in list(self._links):
+            if link.charger_id == change.charger_id:
+                link.heed_change()
+
+
+async def _answer(stream: trio.abc.Stream, refusal: Refused) -> None:
+    """Says why, and waits until it is read: closing on unread bytes resets the connection and loses the answer."""
+    with trio.move_on_after(ANSWER_DEADLINE_S):
+        await stream.send_all(refusal_response(refusal))
+        if isinstance(stream, trio.SocketStream):
+            await stream.send_eof()
+        while await stream.receive_some(4096):
+            pass
+    with trio.move_on_after(ANSWER_DEADLINE_S):
+        await stream.aclose()

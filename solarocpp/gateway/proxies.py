@@ -1,0 +1,244 @@
+"""PURE: what a proxy in front of us says about who is behind it; believed of listed addresses only.
+
+Two ways, and a proxy uses one: a PROXY header before everything else (haproxy's PROXY protocol, versions 1
+and 2), or headers of the request (`Forwarded`, RFC 7239, or `X-Forwarded-For` with `X-Forwarded-Proto`). Where
+they come from anybody else, the first is refused and the second ignored.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+import msgspec
+
+from solarocpp.errors import ConfigError
+from solarocpp.gateway.peers import Peer, PeerCertificate
+from solarocpp.gateway.refusals import Refused, refused
+from solarocpp.gateway.request_head import RequestHead
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+V1_START: Final = b"PROXY "
+V1_LONGEST: Final = 107
+"""With its line end, by the specification."""
+V2_START: Final = b"\r\n\r\n\x00\r\nQUIT\n"
+V2_FIXED: Final = 16
+"""Bytes that tell how many more there are."""
+_V2_LOCAL, _V2_PROXY = 0x20, 0x21
+_V2_ADDRESSES: Final = {0x1: 4, 0x2: 16}  # bytes of one address, by family
+_TLV_SSL, _TLV_SSL_VERSION, _CLIENT_SSL = 0x20, 0x21, 0x01
+
+
+class TrustedProxies:
+    """The addresses that may say who is behind them.
+
+    Raises:
+        ConfigError: one is no address and no network.
+    """
+
+    def __init__(self, listed: Iterable[str]) -> None:
+        self._networks = tuple(_network(text) for text in listed)
+
+    def trusts(self, host: str) -> bool:
+        """Tells whether what comes from here is believed."""
+        if not self._networks:
+            return False
+        try:
+            address = ip_address(plain_address(host))
+        except ValueError:
+            return False
+        return any(address in network for network in self._networks)
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text.strip(), strict=False)
+    except ValueError as exc:
+        raise ConfigError("trusted_proxies", text, "addresses or networks, like 10.0.0.7 or 10.0.0.0/24") from exc
+
+
+def plain_address(host: str) -> str:
+    """Writes an address without its zone, and an IPv4 one as such where the socket is an IPv6 one."""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(address)
+
+
+# -- the PROXY protocol ----------------------------------------------------------------------------------
+
+
+class Forwarded(msgspec.Struct, frozen=True):
+    """Who is behind a proxy, as it says; `host` None: it speaks for itself (a health check)."""
+
+    host: str | None = None
+    port: int = 0
+    tls: str | None = None
+
+
+def read_v1(line: bytes) -> Forwarded | None:
+    """Reads a PROXY line of version 1, with its line end; None: it is none."""
+    words = line.removesuffix(b"\r\n").decode("ascii", "replace").split(" ")
+    if words[:2] == ["PROXY", "UNKNOWN"]:
+        return Forwarded()
+    if len(words) != 6 or words[0] != "PROXY" or words[1] not in {"TCP4", "TCP6"}:
+        return None
+    return _forwarded(words[2], words[4])
+
+
+def v2_length(fixed: bytes) -> int:
+    """Tells from the first `V2_FIXED` bytes of a version 2 header how many follow."""
+    return int.from_bytes(fixed[14:16])
+
+
+def read_v2(header: bytes) -> Forwarded | None:
+    """Reads a whole PROXY header of version 2; None: it is none."""
+    if not header.startswith(V2_START) or len(header) < V2_FIXED or len(header) != V2_FIXED + v2_length(header):
+        return None
+    command, family, body = header[12], header[13] >> 4, header[V2_FIXED:]
+    if command == _V2_LOCAL:
+        return Forwarded()
+    size = _V2_ADDRESSES.get(family)
+    if command != _V2_PROXY or size is None or len(body) < 2 * size + 4:
+        return None
+    host = str(ip_address(body[:size]))
+    port = int.from_bytes(body[2 * size : 2 * size + 2])
+    return Forwarded(plain_address(host), port, _v2_tls(body[2 * size + 4 :]))
+
+
+def _v2_tls(tlvs: bytes) -> str | None:
+    """Finds the TLS version between client and proxy in the extension fields."""
+    found = _tlv(tlvs, _TLV_SSL)
+    if not found or not found[0] & _CLIENT_SSL:
+        return None
+    version = _tlv(found[5:], _TLV_SSL_VERSION) or b"TLS"
+    return version.decode("ascii", "replace")
+
+
+def _tlv(fields: bytes, wanted: int) -> bytes | None:
+    while len(fields) >= 3:
+        kind, size = fields[0], int.from_bytes(fields[1:3])
+        if kind == wanted:
+            return fields[3 : 3 + size]
+        fields = fields[3 + size :]
+    return None
+
+
+def _forwarded(host: str, port: str) -> Forwarded | None:
+    if not (port.isascii() and port.isdecimal() and len(port) <= 5):
+        return None
+    try:
+        return Forwarded(plain_address(str(ip_address(host))), int(port))
+    except ValueError:
+        return None
+
+
+# -- headers of the request ------------------------------------------------------------------------------
+
+_FORWARDED_PAIR = re.compile(r'\s*([A-Za-z]+)\s*=\s*(?:"([^"]*)"|([^\s;,"]*))\s*')
+
+
+def read_forwarding(peer: Peer, head: RequestHead, trusted: TrustedProxies) -> Peer | Refused:
+    """Tells who is behind the connection, where it comes from a trusted proxy and carries such headers.
+
+    From the right, because only what our own proxies appended is true: the first address that is not one
+    of them. A proxy sets one kind of header and passes the other on as a stranger may have written it; so
+    two kinds that disagree are refused.
+    """
+    if not trusted.trusts(peer.host):
+        return peer
+    chains = [chain for chain in (_forwarded_chain(head), _x_forwarded_chain(head)) if chain]
+    if not chains:
+        return peer
+    clients = [_client_of(chain, trusted) for chain in chains]
+    if any(client.host != clients[0].host for client in clients):
+        return refused("bad_forwarding")
+    client = clients[0]
+    if client.host is None:
+        return refused("bad_forwarding")
+    # Between the proxy and us there may be TLS, too; it says nothing about the charger.
+    return Peer(host=client.host, port=client.port, via=peer.via or peer.host, tls=client.tls)
+
+
+def _client_of(chain: list[Forwarded], trusted: TrustedProxies) -> Forwarded:
+    for hop in reversed(chain):
+        if hop.host is None or not trusted.trusts(hop.host):
+            return hop
+    return chain[0]
+
+
+def _forwarded_chain(head: RequestHead) -> list[Forwarded]:
+    chain = []
+    for element in head.elements("forwarded"):
+        pairs = {
+            match[1].lower(): match[2] if match[2] is not None else match[3]
+            for match in map(_FORWARDED_PAIR.fullmatch, element.split(";"))
+            if match
+        }
+        chain.append(_hop(pairs.get("for", ""), pairs.get("proto", "")))
+    return chain
+
+
+def _x_forwarded_chain(head: RequestHead) -> list[Forwarded]:
+    proto = (*head.elements("x-forwarded-proto"), "")
+    secure = proto[-2] if len(proto) > 1 else ""
+    return [_hop(element, secure) for element in head.elements("x-forwarded-for")]
+
+
+def _hop(node: str, proto: str) -> Forwarded:
+    """Reads `192.0.2.43`, `192.0.2.43:47011`, `[2001:db8::17]:4711` or `2001:db8::17`; else host is None."""
+    tls = "TLS" if proto.lower() in {"https", "wss"} else None
+    host, port = node.strip('"'), "0"
+    if host.startswith("["):
+        host, _, rest = host[1:].partition("]")
+        port = rest.removeprefix(":") or "0"
+    elif host.count(":") == 1:
+        host, _, port = host.partition(":")
+    found = _forwarded(host, port) or _forwarded(host, "0")
+    return Forwarded(tls=tls) if found is None else msgspec.structs.replace(found, tls=tls)
+
+
+def read_certificate(value: str) -> PeerCertificate | None:
+    """Reads the client certificate that a proxy passes on and has verified; None: there is none in it.
+
+    RFC 9440's `:base64:`, or PEM, URL-encoded or with spaces for line ends: nginx sends
+    `$ssl_client_escaped_cert` so, its older `$ssl_client_cert` and haproxy the others.
+    """
+    if value.startswith(":") and value.endswith(":"):
+        encoded = value.strip(":")
+    else:
+        _, _, rest = unquote(value).partition("-----BEGIN CERTIFICATE-----")
+        encoded, _, _ = rest.partition("-----END CERTIFICATE-----")
+    from cryptography import x509  # only where a proxy passes certificates on
+
+    try:
+        der = base64.b64decode("".join(encoded.split()).encode("ascii"), validate=True)
+        certificate = x509.load_der_x509_certificate(der)
+        names = [str(name.value) for name in certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
+        names += _dns_names(certificate)
+    except ValueError:  # bad base64, bad DER
+        return None
+    return PeerCertificate(
+        names=tuple(dict.fromkeys(names)),
+        serial=f"{certificate.serial_number:X}",
+        not_after=certificate.not_valid_after_utc,
+    )
+
+
+def _dns_names(certificate: x509.Certificate) -> list[str]:
+    from cryptography import x509
+
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return []
+    return found.value.get_values_for_type(x509.DNSName)

@@ -32,8 +32,8 @@ from solarocpp.gateway.handshake import (
 )
 from solarocpp.gateway.listener import Listener
 from solarocpp.gateway.opening import Arrival
-from solarocpp.gateway.peers import Peer
-from solarocpp.gateway.proxies import TrustedProxies, read_certificate, read_forwarding
+from solarocpp.gateway.peers import Peer, PeerCertificate
+from solarocpp.gateway.proxies import TrustedProxies, read_forwarding
 from solarocpp.gateway.refusals import Refused, refusal_response, refused
 from solarocpp.gateway.request_head import RequestHead
 from solarocpp.gateway.services import Services
@@ -138,10 +138,23 @@ class Gateway:
         value = head.headers.get(name, "") if name else ""
         if isinstance(behind, Refused) or not value or not self._trusted.trusts(peer.host):
             return behind
-        certificate = read_certificate(value)
-        if certificate is None:
+        shown = self._read_passed_certificate(name, value)
+        return shown if isinstance(shown, Refused) else msgspec.structs.replace(behind, certificate=shown)
+
+    def _read_passed_certificate(self, name: str, value: str) -> PeerCertificate | Refused:
+        """Reads what a proxy passed on; it has verified it, and with a CA of our own we look again."""
+        from solarocpp.certificates import fault_of, read_certificates, read_passed_certificate  # slow to import
+
+        found = read_passed_certificate(value)
+        if found is None:
             return refused("bad_certificate_header", header=name)
-        return msgspec.structs.replace(behind, certificate=certificate)
+        client_ca = self._services.config.client_ca
+        if client_ca is not None:
+            # Read each time, as the listener's own is when it changes; behind a proxy that is not often.
+            fault = fault_of(found, read_certificates(client_ca.read_bytes()), now=self._services.clock())
+            if fault is not None:
+                return refused("bad_certificate", fault=fault)
+        return PeerCertificate(found.names, found.serial, found.not_after)
 
     async def _judge_claim(self, claim: Claim, peer: Peer) -> Admitted | Refused:
         registry = self._services.registry

@@ -7,22 +7,17 @@ they come from anybody else, the first is refused and the second ignored.
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
+from typing import Final
 
 import msgspec
 
 from solarocpp.errors import ConfigError
-from solarocpp.gateway.peers import Peer, PeerCertificate
+from solarocpp.gateway.peers import Peer
 from solarocpp.gateway.refusals import Refused, refused
 from solarocpp.gateway.request_head import RequestHead
-
-if TYPE_CHECKING:
-    from cryptography import x509
 
 V1_START: Final = b"PROXY "
 V1_LONGEST: Final = 107
@@ -205,40 +200,3 @@ def _hop(node: str, proto: str) -> Forwarded:
         host, _, port = host.partition(":")
     found = _forwarded(host, port) or _forwarded(host, "0")
     return Forwarded(tls=tls) if found is None else msgspec.structs.replace(found, tls=tls)
-
-
-def read_certificate(value: str) -> PeerCertificate | None:
-    """Reads the client certificate that a proxy passes on and has verified; None: there is none in it.
-
-    RFC 9440's `:base64:`, or PEM, URL-encoded or with spaces for line ends: nginx sends
-    `$ssl_client_escaped_cert` so, its older `$ssl_client_cert` and haproxy the others.
-    """
-    if value.startswith(":") and value.endswith(":"):
-        encoded = value.strip(":")
-    else:
-        _, _, rest = unquote(value).partition("-----BEGIN CERTIFICATE-----")
-        encoded, _, _ = rest.partition("-----END CERTIFICATE-----")
-    from cryptography import x509  # only where a proxy passes certificates on
-
-    try:
-        der = base64.b64decode("".join(encoded.split()).encode("ascii"), validate=True)
-        certificate = x509.load_der_x509_certificate(der)
-        names = [str(name.value) for name in certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
-        names += _dns_names(certificate)
-    except ValueError:  # bad base64, bad DER
-        return None
-    return PeerCertificate(
-        names=tuple(dict.fromkeys(names)),
-        serial=f"{certificate.serial_number:X}",
-        not_after=certificate.not_valid_after_utc,
-    )
-
-
-def _dns_names(certificate: x509.Certificate) -> list[str]:
-    from cryptography import x509
-
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return []
-    return found.value.get_values_for_type(x509.DNSName)

@@ -89,6 +89,8 @@ _ROWS = (
     Refused("wrong_password", 401, "The user name or the password is wrong.", _SET_CREDENTIALS, _BASIC),
     Refused("no_certificate", 403, "No client certificate was shown; this server wants one.",
             "Make one with `solarocpp tls init --charger {identifier}`, and put it and its key into the charger."),
+    Refused("bad_certificate", 403, "The client certificate that the proxy passed on is refused: {fault}.",
+            "Make one with `solarocpp tls init --charger IDENTITY`, and put it and its key into the charger."),
     Refused("wrong_certificate", 403, "The client certificate names {names}, not {identifier}.",
             "Make one with `solarocpp tls init --charger {identifier}`, or correct the charger's identity."),
     Refused("throttled", 429, "Too many wrong passwords came from {address}.",

@@ -48,6 +48,10 @@ class Rules(msgspec.Struct, frozen=True):
     client_auth: Literal["certificate", "both", "either"] = "either"
 
 
+LENIENT = Rules()
+"""Forgives everything that is in LENIENCES."""
+
+
 def rules_of(config: Config) -> Rules:
     """Reads the rules of a configuration.
 
@@ -82,7 +86,7 @@ class Claim(msgspec.Struct, frozen=True):
     """What may be recorded of the head: path, profile, username, offered subprotocols, ..."""
 
     def __repr__(self) -> str:
-        return f"Claim(identifier={self.identifier!r}, username={self.username!r})"
+        return f"Claim(identifier={shown_identifier(self.identifier, known=False)!r}, username={self.username!r})"
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -114,7 +118,7 @@ class Directory(Protocol):
 
 def read_claim(
     head: RequestHead,
-    rules: Rules = Rules(),  # noqa: B008 it is frozen
+    rules: Rules = LENIENT,
     known: Callable[[str], bool] = lambda _: False,
 ) -> Claim | Refused:
     """Reads who wants to connect, by WebSocket headers, URL profiles and HTTP Basic; `known` as in `describe`."""
@@ -244,7 +248,7 @@ def judge_claim(
     credential: Credential | None,
     peer: Peer,
     directory: Directory,
-    rules: Rules = Rules(),  # noqa: B008 it is frozen
+    rules: Rules = LENIENT,
 ) -> Admitted | Refused:
     """Decides about a claim whose password was verified; `credential` is None where it was not right, or not sent."""
     if claim.username is not None and credential is None:

@@ -15,7 +15,6 @@ from typing import Final
 import msgspec
 
 from solarocpp.gateway.url_profiles import MAX_IDENTIFIER, URL_PROFILES
-from solarocpp.ocpp.lenience import HANDSHAKE_LENIENCES
 
 SUBPROTOCOL: Final = "ocpp1.6"
 MAX_HEAD_BYTES: Final = 8192
@@ -159,11 +158,6 @@ def refused(kind: str, headers: tuple[tuple[str, str], ...] = (), /, **said: obj
         hint=row.hint.format_map(words),
         headers=row.headers + headers,
     )
-
-
-def missing_rows() -> frozenset[str]:
-    """Names the handshake leniences that have no words for being refused; there must be none."""
-    return HANDSHAKE_LENIENCES - REFUSALS.keys()
 
 
 _REASON_PHRASES: Final = {

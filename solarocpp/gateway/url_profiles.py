@@ -65,7 +65,7 @@ class Target(msgspec.Struct, frozen=True):
     problem: Literal["bad_path", "bad_encoding", "bad_identifier"] | None = None
 
     def __repr__(self) -> str:
-        return f"Target(profile={self.profile!r}, identifier={self.identifier!r}, problem={self.problem!r})"
+        return f"Target({self.shown()}, problem={self.problem!r})"
 
     def shown(self, *, known: bool = False) -> str:
         """Writes the path as it may be recorded; `known`: there is a charger of this identity."""

@@ -39,7 +39,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "Runs simulated chargers against any central system.",
         "simulate ws://127.0.0.1:9000/ocpp/j/v16 --chargers 3 --prefix CP",
     ),
-    "tls": Command("solarocpp.cli.tls:app", "Makes certificates, and shows what a charger meets at a server."),
+    "tls": Command("solarocpp.cli.tls:app", "Makes certificates, and shows what chargers meet."),
     "charger": Command("solarocpp.cli.charger:app", "Registers chargers."),
     "credential": Command("solarocpp.cli.credential:app", "Makes user names and passwords for chargers."),
     "authorization": Command("solarocpp.cli.authorization:app", "Says which id tags may charge."),
@@ -49,7 +49,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "links": Command("solarocpp.cli.links:links", "Shows who is connected.", "links"),
     "events": Command(
         "solarocpp.cli.events:events",
-        "Shows what happened: who was refused and why, who came and went.",
+        "Shows what happened, and who was refused and why.",
         "events --tags ocpp,charger,forbidden",
     ),
     "sessions": Command(

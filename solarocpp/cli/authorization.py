@@ -23,7 +23,12 @@ MaxActive = Annotated[
 ]
 Enabled = Annotated[bool | None, Parameter(negative="--disabled", help="Whether it may charge.")]
 
-_COLUMNS = ("token", "enabled", "expires", "expired", "parent", "maxActive")
+Charger = Annotated[
+    list[str] | None,
+    Parameter(name="--charger", negative="", help="A charger where it may charge (repeatable); without: at every one."),
+]
+
+_COLUMNS = ("token", "enabled", "expires", "expired", "parent", "maxActive", "chargers")
 
 
 @app.command(help_epilogue="Example: solarocpp authorization add 04E91C5A --expires 2030-01-01")
@@ -35,10 +40,11 @@ async def add(  # noqa: PLR0913 one argument an option
     enabled: Enabled = True,
     parent: Parent = None,
     max_active: MaxActive = None,
+    charger: Charger = None,
     where: Where = HERE,
 ) -> None:
     """Lets an id tag charge."""
-    order = {"token": token, **_fields(expires, parent, max_active, enabled=enabled)}
+    order = {"token": token, "chargers": charger or [], **_fields(expires, parent, max_active, enabled=enabled)}
     async with reach_api(where, create=True) as api:
         receipt = await api.post("authorizations", body=order)
     print_objects([receipt["authorization"]], "table", columns=_COLUMNS)
@@ -64,10 +70,14 @@ async def set_authorization(  # noqa: PLR0913 one argument an option
     enabled: Enabled = None,
     parent: Parent = None,
     max_active: MaxActive = None,
+    charger: Charger = None,
+    any_charger: Annotated[bool, Parameter(negative="", help="Let it charge at every charger again.")] = False,
     where: Where = HERE,
 ) -> None:
     """Changes what an id tag may do; running sessions go on."""
     change = _fields(expires, parent, max_active, enabled=enabled)
+    if charger or any_charger:
+        change["chargers"] = charger or []
     async with reach_api(where) as api:
         receipt = await api.patch("authorizations", token, body=change)
     print_objects([receipt["authorization"]], "table", columns=_COLUMNS)

@@ -1,8 +1,8 @@
-"""`solarocpp settings`: how streams are named and what is published, for the account or one charger."""
+"""`solarocpp settings`: how streams are named, what is published, and who may come unregistered."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -23,7 +23,18 @@ Template = Annotated[
 Publish = Annotated[
     bool | None, Parameter(help="Make datums of readings; sessions, status and the ledger are kept either way.")
 ]
+UnknownChargers = Annotated[
+    Literal["refuse", "pending", "accept"] | None,
+    Parameter(
+        help="What becomes of a charger with a right password that nobody registered: refused; let in and answered "
+        "Pending until `charger adopt`; or accepted."
+    ),
+]
 Reset = Annotated[bool, Parameter(negative="", help="First go back to what the account or the program says.")]
+
+
+_SETTINGS_OF_CHARGER = ("sourceIdTemplate", "publish")
+_SETTINGS = (*_SETTINGS_OF_CHARGER, "unknownChargers")
 
 
 @app.command(help_epilogue="Example: solarocpp settings show --charger CP001")
@@ -38,22 +49,29 @@ async def show(*, charger: OfCharger = None, format: Format = "table", where: Wh
     name="set",
     help_epilogue="Example: solarocpp settings set --source-id-template /site/{chargerIdentifier}/{connectorId}",
 )
-async def set_settings(
+async def set_settings(  # noqa: PLR0913 one argument an option
     *,
     charger: OfCharger = None,
     source_id_template: Template = None,
     publish: Publish = None,
+    unknown_chargers: UnknownChargers = None,
     reset: Reset = False,
     where: Where = HERE,
 ) -> None:
     """Changes settings; datums that come from now on follow them."""
-    change: dict[str, object] = {"sourceIdTemplate": None, "publish": None} if reset else {}
+    if charger is not None and unknown_chargers is not None:
+        raise WrongUsage("--unknown-chargers is for the whole account. Leave out --charger.")
+    names = _SETTINGS if charger is None else _SETTINGS_OF_CHARGER
+    change: dict[str, object] = dict.fromkeys(names) if reset else {}
     if source_id_template is not None:
         change["sourceIdTemplate"] = source_id_template or None
     if publish is not None:
         change["publish"] = publish
+    if unknown_chargers is not None:
+        change["unknownChargers"] = unknown_chargers
     if not change:
-        raise WrongUsage("Nothing to set. Add --source-id-template, --publish, --no-publish or --reset.")
+        options = "--source-id-template, --publish, --no-publish, --unknown-chargers or --reset"
+        raise WrongUsage(f"Nothing to set. Add {options}.")
     async with reach_api(where, create=charger is None) as api:
         route = ("settings",) if charger is None else ("chargers", charger)
         receipt = await api.patch(*route, body=change)
@@ -68,7 +86,10 @@ async def _settings(get: Any, charger: str | None) -> dict[str, Any]:
 
 
 def _lines(settings: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
+    lines = [
         {"setting": name, "value": settings[name], "from": settings[f"{name}From"]}
-        for name in ("sourceIdTemplate", "publish")
+        for name in _SETTINGS
+        if name in settings
     ]
+    # The hid is no setting, but where else would somebody look who types a URL.
+    return [*lines, {"setting": "hid", "value": settings["hid"], "from": "account"}] if "hid" in settings else lines

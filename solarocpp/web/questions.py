@@ -232,9 +232,19 @@ def _rows(found: Any, limit: int, *, newest_by: str | None = None, own_columns: 
     if newest_by:
         rows.reverse()
     columns: Sequence[str] = found.columns
+    if "JSON" in found.types:
+        rows = [_with_objects(row, found.types) for row in rows]
     if own_columns:
         columns, rows = _own_columns(columns, rows)
     return _ENCODER.encode(Rows(columns, rows, cut))
+
+
+def _with_objects(row: Sequence[Any], types: Sequence[Any]) -> list[Any]:
+    """Has JSON columns answered as what they hold, and not as text to be read once more."""
+    return [
+        msgspec.Raw(cell.encode()) if kind == "JSON" and cell is not None else cell
+        for cell, kind in zip(row, types, strict=True)
+    ]
 
 
 _EVERYBODYS: Final = {column.name + suffix for column in DATUM.columns for suffix in ("", "_min", "_max")}

@@ -76,7 +76,7 @@ def test_show_tells_what_applies_to_a_charger(run: Run) -> None:
     assert shown["nodeId"] == "7"
     assert shown["sourceIdTemplate"] == "/ocpp/cp/{chargerIdentifier}/{connectorId}/{location}"
     assert shown["sourceIdTemplateFrom"] == "default"
-    assert shown["url"] == "ws://THIS-MACHINE:9000/ocpp/j/v16/a%20b%7Cc"
+    assert shown["urlV16"] == "ws://THIS-MACHINE:9000/ocpp/j/v16/a%20b%7Cc"
 
 
 def test_listings_for_programs_have_every_field(run: Run) -> None:
@@ -94,13 +94,14 @@ def test_listings_for_programs_have_every_field(run: Run) -> None:
         "expired": False,
         "parent": "P",
         "maxActive": None,
+        "chargers": [],
         "authorizationId": 1,
     }
     assert (second["enabled"], second["maxActive"]) == (False, 1)
     code, out, _ = run("authorization", "list", "--format", "csv")
     header, line, _ = out.splitlines()
-    assert header == "token,enabled,expires,expired,parent,maxActive,authorizationId,created"
-    assert line.startswith('"A,1",true,2030-01-01T00:00:00Z,false,P,,1,2')
+    assert header == "token,enabled,expires,expired,parent,maxActive,chargers,authorizationId,created"
+    assert line.startswith('"A,1",true,2030-01-01T00:00:00Z,false,P,,[],1,2')
 
 
 def test_times_are_utc_unless_they_say_otherwise(run: Run) -> None:
@@ -128,7 +129,7 @@ def test_times_are_utc_unless_they_say_otherwise(run: Run) -> None:
 def test_a_generated_password_is_alone_on_stdout(run: Run) -> None:
     code, out, err = run("credential", "add", "depot", "--allow", "CP001")
     assert code == 0
-    assert len(out) == 21
+    assert len(out) == 23
     assert err == (
         "Credential depot is for CP001.\n"
         "Its password, shown only now:\n"
@@ -136,7 +137,7 @@ def test_a_generated_password_is_alone_on_stdout(run: Run) -> None:
     )
     assert run("credential", "list") == (0, "username  kind       allowed\ndepot     generated  CP001\n", "")
     code, again, err = run("credential", "rotate", "depot")
-    assert (code, len(again)) == (0, 21)
+    assert (code, len(again)) == (0, 23)
     assert again != out
     assert err.startswith("Credential depot has a new password; the old one is refused from now on.\n")
     assert run("credential", "remove", "DEPOT", "--yes") == (0, "Credential depot is removed.\n", "")
@@ -164,21 +165,28 @@ def test_nothing_secret_is_readable_by_others(run: Run, tmp_path: Path) -> None:
 
 def test_settings_say_where_they_come_from(run: Run) -> None:
     run("charger", "add", "CP001")
+    (account,) = json.loads(run("account", "list", "--format", "json")[1])
+    hid = account["hid"]
     assert run("settings", "show") == (
         0,
         (
             "setting           value                                                  from\n"
             "sourceIdTemplate  /ocpp/cp/{chargerIdentifier}/{connectorId}/{location}  default\n"
             "publish           yes                                                    default\n"
+            "unknownChargers   refuse                                                 default\n"
+            f"hid               {hid}                                               account\n"
         ),
         "",
     )
-    assert run("settings", "set", "--source-id-template", "/depot/{connectorId}", "--no-publish") == (
+    change = ["--source-id-template", "/depot/{connectorId}", "--no-publish", "--unknown-chargers", "pending"]
+    assert run("settings", "set", *change) == (
         0,
         (
             "setting           value                 from\n"
             "sourceIdTemplate  /depot/{connectorId}  account\n"
             "publish           no                    account\n"
+            "unknownChargers   pending               account\n"
+            f"hid               {hid}              account\n"
         ),
         "Warning: Without {chargerIdentifier} all chargers of a node share one stream.\n",
     )
@@ -190,10 +198,14 @@ def test_settings_say_where_they_come_from(run: Run) -> None:
     assert run("settings", "set", "--charger", "CP001", "--reset")[1].splitlines()[2] == (
         "publish           no                    account"
     )
-    assert run("settings", "set") == (
+    lines = run("settings", "set", "--reset")[1].splitlines()
+    assert [line.split()[-1] for line in lines] == ["from", "default", "default", "default", "account"]
+    options = "--source-id-template, --publish, --no-publish, --unknown-chargers or --reset"
+    assert run("settings", "set") == (2, "", f"solarocpp: Nothing to set. Add {options}.\n")
+    assert run("settings", "set", "--charger", "CP001", "--unknown-chargers", "accept") == (
         2,
         "",
-        "solarocpp: Nothing to set. Add --source-id-template, --publish, --no-publish or --reset.\n",
+        "solarocpp: --unknown-chargers is for the whole account. Leave out --charger.\n",
     )
     assert run("settings", "set", "--source-id-template", "/{chargerIdentifer}") == (
         1,
@@ -313,6 +325,7 @@ def test_check_ends_with_1_if_something_is_wrong(run: Run, tmp_path: Path) -> No
         "secrets.duckdb,ok,",
         "sessions,ok,",
         "credentials,warning,no credential allows CP001",
+        "adoption,ok,",
     ]
     (tmp_path / "data" / "secrets.duckdb").chmod(0o640)
     assert run("check")[0] in {0, 1}  # a store may close its own file again; what it must not do is stay silent

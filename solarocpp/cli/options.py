@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NoReturn
 
 from cyclopts import App, Parameter, Token
 from cyclopts.argument import Argument, ArgumentCollection
@@ -77,12 +77,23 @@ class OptionSources:
                 continue
             variable = ENVIRONMENT_PREFIX + key.upper()
             if variable in self._environment:
-                argument.append(Token(keyword=variable, value=self._environment[variable], source="environment"))
+                self._fill(argument, variable, self._environment[variable], "environment")
             elif key in written:
-                argument.append(Token(keyword=key, value=_text(written[key]), source=str(self._file or CONFIG_FILE)))
+                self._fill(argument, key, written[key], str(self._file or CONFIG_FILE))
         unknown = written.keys() - EVERYWHERE - {key for argument in arguments if (key := _key(argument))}
         if unknown:
             self._refuse_unknown(unknown)
+
+    @staticmethod
+    def _fill(argument: Argument, keyword: str, content: object, source: str) -> None:
+        """Gives an option its value; one that may be repeated takes several, as a list or parted by commas."""
+        _, repeatable = argument.token_count()
+        if isinstance(content, str) and repeatable:
+            content = [part.strip() for part in content.split(",")]
+        if isinstance(content, list) and not repeatable:
+            _refuse_several(keyword, content, source)
+        for item in content if isinstance(content, list) else [content]:
+            argument.append(Token(keyword=keyword, value=_text(item), source=source))
 
     def _refuse_unknown(self, keys: Iterable[str]) -> None:
         """A key may be another command's; one that is nobody's is a spelling mistake that would act nowhere."""
@@ -106,8 +117,8 @@ class OptionSources:
             raise ConfigError("--config", str(path), f"valid TOML ({exc})") from exc
         written = {key.replace("-", "_"): content for key, content in written.items()}
         for key, content in written.items():
-            if isinstance(content, dict | list):
-                raise ConfigError(key, content, 'one value, like `web = "127.0.0.1:8080"`', source=str(path))
+            if isinstance(content, dict):
+                _refuse_several(key, content, str(path))
         return written
 
 
@@ -122,6 +133,10 @@ def _key(argument: Argument) -> str | None:
     if not name.startswith("--") or argument.children:
         return None
     return name.removeprefix("--").replace("-", "_")
+
+
+def _refuse_several(key: str, content: object, source: str) -> NoReturn:
+    raise ConfigError(key, content, 'one value, like `web = "127.0.0.1:8080"`', source=source)
 
 
 def _text(content: object) -> str:

@@ -1,13 +1,92 @@
-"""`solarocpp serve`: the server."""
+"""`solarocpp serve`: the server. Each of its options is a field of Config, or belongs to one."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from solarocpp.config import Config
+
+_HELP_ORDER = ("TLS", "Who may come in, and how", "Limits")
+TLS, DOOR, LIMITS = (Group(name, sort_key=at) for at, name in enumerate(_HELP_ORDER, 1))
+
+
+@Parameter(name="*", group=TLS)
+@dataclass(frozen=True)
+class Certificates:
+    """What this server shows, and what it asks of chargers; `solarocpp tls init` makes the files."""
+
+    tls_cert: Annotated[Path | None, Parameter(help="Certificate chain (PEM): chargers connect with wss://.")] = None
+    tls_key: Annotated[Path | None, Parameter(help="Its key (PEM).")] = None
+    client_ca: Annotated[Path | None, Parameter(help="CA (PEM) that signs the certificates of chargers.")] = None
+    client_auth: Annotated[
+        Literal["certificate", "both", "either"],
+        Parameter(
+            help="With --client-ca: a charger proves itself by certificate, also by password, or by one of both."
+        ),
+    ] = "certificate"
+
+
+@Parameter(name="*", group=DOOR)
+@dataclass(frozen=True)
+class Door:
+    """Who may say who is there, and what is forgiven."""
+
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--trusted-proxy",
+            negative="",
+            show_default=False,
+            help="Address or network that may say who is behind it (PROXY protocol, Forwarded); repeatable.",
+        ),
+    ] = ()
+    client_cert_header: Annotated[
+        str,
+        Parameter(
+            show_default=False, help="Header in which it passes the client's certificate on, like X-SSL-Client-Cert."
+        ),
+    ] = ""
+    strict: Annotated[
+        tuple[str, ...],
+        Parameter(
+            negative="",
+            show_default=False,
+            help="A handshake lenience that is not granted, like subprotocol_missing; repeatable.",
+        ),
+    ] = ()
+    permessage_deflate: Annotated[bool, Parameter(negative="", help="Accept compression where it is offered.")] = False
+
+
+@Parameter(name="*", group=LIMITS)
+@dataclass(frozen=True)
+class Limits:
+    """Intervals, deadlines and numbers; config.py has the reason of each default."""
+
+    boot_interval_s: Annotated[int, Parameter(help="Heartbeat interval given at boot.")] = 300
+    ping_interval_s: Annotated[float, Parameter(help="Between two pings.")] = 45.0
+    pong_deadline_s: Annotated[float, Parameter(help="For the answer to a ping.")] = 30.0
+    call_deadline_s: Annotated[float, Parameter(help="For a charger's answer to a CALL.")] = 30.0
+    handshake_deadline_s: Annotated[float, Parameter(help="From TCP accept to a complete request head.")] = 10.0
+    send_deadline_s: Annotated[float, Parameter(help="After which a link that takes nothing is cut.")] = 10.0
+    drain_deadline_s: Annotated[float, Parameter(help="At a stop, for messages that were received.")] = 5.0
+    max_links: Annotated[int, Parameter(help="Chargers at once.")] = 10_000
+    max_links_per_address: Annotated[int, Parameter(help="Of these, from one address.")] = 10_000
+    openings_at_once: Annotated[int, Parameter(help="Handshakes younger than a second.")] = 200
+    failures_before_delay: Annotated[int, Parameter(help="Wrong passwords before each check is delayed.")] = 5
+    failure_delay_s: Annotated[float, Parameter(help="That delay.")] = 1.0
+    failures_before_refusal: Annotated[
+        int, Parameter(help="Wrong passwords of one user name from one address before it is refused unchecked.")
+    ] = 20
+    failure_memory_s: Annotated[float, Parameter(help="How long a wrong password counts.")] = 60.0
+
+
+NO_TLS: Final = Certificates()
+OPEN: Final = Door()
+USUAL: Final = Limits()
 
 
 async def serve(  # noqa: PLR0913 one argument an option
@@ -18,25 +97,25 @@ async def serve(  # noqa: PLR0913 one argument an option
     ] = "0.0.0.0:9000",
     web: Annotated[str, Parameter(help="Where the API listens, HOST:PORT.")] = "127.0.0.1:8080",
     quack: Annotated[str, Parameter(help="Live SQL for DuckDB clients; only `off` for now.")] = "off",
-    tls_cert: Annotated[Path | None, Parameter(help="Certificate chain (PEM): chargers connect with wss://.")] = None,
-    tls_key: Annotated[Path | None, Parameter(help="Its key (PEM).")] = None,
-    client_ca: Annotated[Path | None, Parameter(help="CA (PEM) that signs the certificates of chargers.")] = None,
     log_format: Annotated[Literal["console", "json"], Parameter(help="How log lines look.")] = "console",
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Parameter(help="From which level on.")] = "info",
     ready_file: Annotated[Path | None, Parameter(help="Written as JSON with the addresses once all accept.")] = None,
+    certificates: Certificates = NO_TLS,
+    door: Door = OPEN,
+    limits: Limits = USUAL,
 ) -> None:
-    """Runs the server until SIGTERM or Ctrl-C."""
+    """Runs the server until SIGTERM or Ctrl-C; SIGHUP makes it read its certificates again."""
     config = Config(
         data_dir=data,
         ocpp=ocpp,
         web=web,
         quack=quack,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-        client_ca=client_ca,
         log_format=log_format,
         log_level=log_level,
         ready_file=ready_file,
+        **asdict(certificates),
+        **asdict(door),
+        **asdict(limits),
     )
     # Heavy imports wait until the options are known to be usable.
     from solarocpp.app import serve_until_signal

@@ -16,7 +16,8 @@ import json
 import os
 import secrets
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ import trio
 from solarocpp.central_system import CentralSystem, Transactions
 from solarocpp.config import Config
 from solarocpp.gateway import Gateway, Roster, Services
+from solarocpp.gateway.peers import Peer
 from solarocpp.ocpp.decoding import decode_confirmation, decode_request
 from solarocpp.ocpp.frames import Call, CallResult, parse_frame
 from solarocpp.registry import Registry
@@ -64,10 +66,13 @@ async def serve(
     config: Config,
     *,
     stop: trio.Event | None = None,
+    hangups: AsyncIterable[object] | None = None,
     clock: Callable[[], datetime] = utc_now,
     task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves until `stop` is set or the caller is cancelled; either way it ends gracefully.
+
+    At each of `hangups` the certificates are read again; links that are open stay.
 
     Raises:
         StoreLocked: another process serves this data directory.
@@ -88,7 +93,7 @@ async def serve(
         async with trio.open_nursery() as store_nursery:
             await store_nursery.start(store.run)
             try:
-                await _serve_services(services, stop, task_status)
+                await _serve_services(services, stop, hangups, task_status)
             finally:
                 store_nursery.cancel_scope.cancel()
     finally:
@@ -97,7 +102,12 @@ async def serve(
     log.info("stopped")
 
 
-async def _serve_services(services: Services, stop: trio.Event, task_status: trio.TaskStatus[Running]) -> None:
+async def _serve_services(
+    services: Services,
+    stop: trio.Event,
+    hangups: AsyncIterable[object] | None,
+    task_status: trio.TaskStatus[Running],
+) -> None:
     from solarocpp import web  # litestar takes half a second to import; --help should not wait for it
 
     config, roster = services.config, services.roster
@@ -109,6 +119,8 @@ async def _serve_services(services: Services, stop: trio.Event, task_status: tri
             links = await service_nursery.start(_hold_links, links_scope)
             try:
                 ocpp = await listener_nursery.start(gateway.serve, links)
+                if hangups is not None:
+                    listener_nursery.start_soon(_heed_hangups, hangups, gateway)
                 app = web.make_app(services.registry, services.store, clock=services.clock, links=roster.links)
                 token = admin_token(config.data_dir)
                 web_address = await service_nursery.start(web.serve, app, str(config.web_address), token)
@@ -126,6 +138,11 @@ async def _serve_services(services: Services, stop: trio.Event, task_status: tri
         service_nursery.cancel_scope.cancel()
 
 
+async def _heed_hangups(hangups: AsyncIterable[object], gateway: Gateway) -> None:
+    async for _ in hangups:
+        gateway.reload_tls()
+
+
 async def _hold_links(scope: trio.CancelScope, *, task_status: trio.TaskStatus[trio.Nursery]) -> None:
     with scope:
         async with trio.open_nursery() as links:
@@ -134,12 +151,24 @@ async def _hold_links(scope: trio.CancelScope, *, task_status: trio.TaskStatus[t
 
 
 async def serve_until_signal(config: Config) -> None:
-    """Serves until SIGTERM or SIGINT; a second one ends the process at once."""
+    """Serves until SIGTERM or SIGINT, a second one ends the process at once; SIGHUP has the certificates read again."""
     stop = trio.Event()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_watch_signals, stop)
-        await serve(config, stop=stop)
-        nursery.cancel_scope.cancel()
+    # From the very start: unheeded, a SIGHUP would end the process.
+    with _hangups() as hangups:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_watch_signals, stop)
+            await serve(config, stop=stop, hangups=hangups)
+            nursery.cancel_scope.cancel()
+
+
+@contextmanager
+def _hangups() -> Iterator[AsyncIterable[object] | None]:
+    hangup: signal.Signals | None = getattr(signal, "SIGHUP", None)
+    if hangup is None:  # Windows; changed files are noticed there too
+        yield None
+        return
+    with trio.open_signal_receiver(hangup) as hangups:
+        yield hangups
 
 
 async def _watch_signals(stop: trio.Event) -> None:
@@ -201,6 +230,9 @@ def _announce(services: Services, ocpp: str, web_address: str) -> None:
     if config.ready_file is not None:
         _write_json(config.ready_file, addresses)
     log.info("listening", **addresses, tls=config.tls_cert is not None)
+    if config.tls_cert is None and is_exposed(config.ocpp_address.host):
+        hint = "use TLS (solarocpp tls init), or --ocpp with an address of a private network"
+        log.warning("unprotected_listener", ocpp=ocpp, hint=hint)
     if not services.registry.chargers():
         scheme, port = "wss" if config.tls_cert else "ws", ocpp.rpartition(":")[2]
         log.info(
@@ -209,6 +241,14 @@ def _announce(services: Services, ocpp: str, web_address: str) -> None:
             credential="solarocpp credential add depot",
             charger_url=f"{scheme}://THIS-MACHINE:{port}/ocpp/j/v16/CP001",
         )
+
+
+def is_exposed(host: str) -> bool:
+    """Whether a listener on `host` can be reached from outside of this machine and its private network.
+
+    On all interfaces it can: which of them the internet sees, no program knows.
+    """
+    return host in {"0.0.0.0", "::"} or not (host == "localhost" or Peer(host).nearby)  # noqa: S104
 
 
 def _write_json(path: Path, content: object) -> None:

@@ -29,6 +29,7 @@ EVENTS: Mapping[str, EventName] = {
     "starting": EventName("info", "the server begins to open its store"),
     "ledger_replayed": EventName("info", "ledger rows past the watermark went through the handlers again"),
     "listening": EventName("info", "everything accepts; carries the bound addresses"),
+    "unprotected_listener": EventName("warning", "passwords of chargers travel in the clear, maybe over the internet"),
     "stopping": EventName("info", "a signal or the end of the run asked for a graceful stop"),
     "stopped": EventName("info", "everything is closed; nothing that was confirmed is missing"),
     "next_steps": EventName("info", "what to do on a fresh data directory"),

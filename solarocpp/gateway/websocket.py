@@ -145,7 +145,9 @@ class WebSocket:
                 self._user.opened()
                 nursery.start_soon(library._reader_task)  # noqa: SLF001 what its wrap_server_stream does, after HTTP
                 await self._hear_assembled(library)
-                if not self._closing:  # else `close` waits for the peer's close frame
+                # `close` waits for the peer's close frame. And a reader that failed closes its channel before it
+                # raises, without a reason: cancelled then, it would never say why.
+                if library.closed is not None and not self._closing:
                     nursery.cancel_scope.cancel()
         except* Exception:
             self._defect = True

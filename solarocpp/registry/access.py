@@ -126,7 +126,7 @@ class AccessRegistry(DurableRegistry):
             same = [row for row in self._tokens.values() if row.account_id == owner]
             if order.name.casefold() in {row.name.casefold() for row in same}:
                 raise taken("token", order.name, f"Remove it first: solarocpp token remove {order.name}")
-            token = ApiToken(0, owner, order.name, hash_generated(secret), now)
+            token = ApiToken(0, order.name, hash_generated(secret), now, owner)
             token = await durably(self._store.secrets, inserting(tables.API_TOKEN, token))
             self._put_token(token)
         return token, f"{token.token_id}.{secret}"

@@ -133,11 +133,11 @@ class ApiToken(msgspec.Struct, frozen=True):
     """What a program shows to use the API; only its hash is kept."""
 
     token_id: int
-    account_id: int | None
-    """The account it sees and changes; None: the whole box."""
     name: str
     hash: str
     created: datetime
+    account_id: int | None = None
+    """The account it sees and changes; None: the whole box."""
 
     @property
     def whole_box(self) -> bool:

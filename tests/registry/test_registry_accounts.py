@@ -137,6 +137,11 @@ async def test_a_token_sees_its_account_or_the_whole_box(registry: Registry) -> 
     assert registry.tokens(1) == []
 
 
+async def test_a_token_of_the_whole_box_is_there_after_a_start(registry: Registry, store: Store) -> None:
+    whole, text = await registry.add_token(NewToken(name="box", whole_box=True), now=NOW)
+    assert Registry.load(store).token_by_text(text) == whole
+
+
 async def test_a_token_is_removed_by_name_or_number(registry: Registry) -> None:
     _, first = await registry.add_token(NewToken(name="reports"), now=NOW)
     _, second = await registry.add_token(NewToken(name="billing"), now=NOW)

@@ -44,6 +44,8 @@ from solarocpp.store.effects import EventHappened
 
 ANSWER_DEADLINE_S: Final = 2.0
 """How long a refused peer may take to read why, and to hang up."""
+TLS_LINGER_S: Final = 0.2
+"""The same, over TLS: for what is still under way from there."""
 CHECKS_A_LINE: Final = 4
 """Passwords from one address that are checked at once: a burst must not be through before its first failure counts."""
 
@@ -261,10 +263,13 @@ class Gateway:
 
 async def _answer(stream: trio.abc.Stream, refusal: Refused) -> None:
     """Says why, and waits until it is read: closing on unread bytes resets the connection and loses the answer."""
-    with trio.move_on_after(ANSWER_DEADLINE_S):
+    with trio.move_on_after(ANSWER_DEADLINE_S) as patience:
         await stream.send_all(refusal_response(refusal))
         if isinstance(stream, trio.SocketStream):
             await stream.send_eof()
+        else:
+            # TLS has no way to say that no more will come; who waits for our end would wait for the whole deadline.
+            patience.deadline = min(patience.deadline, trio.current_time() + TLS_LINGER_S)
         while await stream.receive_some(4096):
             pass
     with trio.move_on_after(ANSWER_DEADLINE_S):

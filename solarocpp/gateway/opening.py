@@ -92,6 +92,7 @@ class Opening:
         if self._context is None:
             offer = "" if hello is None else f" It offered {hello}."
             self._note("bytes_refused", refused("tls_on_plain", offer=offer))
+            await self._tcp.receive_some(_LOOKED_AT)  # closing on unread bytes would look like a broken network
             return None
         return await self._open_tls(self._context, first)
 

@@ -45,7 +45,7 @@ _STRICT = "Or take {kind} out of `strict` in the server's configuration."
 
 _ROWS = (
     # what is no handshake; without an answer
-    Refused("tls_on_plain", 0, "A TLS handshake on a plain port. {offer}",
+    Refused("tls_on_plain", 0, "A TLS handshake on a plain port.{offer}",
             "Use ws:// in the charger's URL, or start the server with --tls-cert and --tls-key."),
     Refused("no_http", 0, "What arrived is no HTTP.", "Chargers connect with a WebSocket handshake (GET)."),
     Refused("head_incomplete", 0, "The {what} did not come to its end within {seconds} s.",

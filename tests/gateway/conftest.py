@@ -28,18 +28,24 @@ def config(tmp_path: Path, receive_path: str) -> Config:
 
 
 @pytest.fixture
+def server_config(config: Config) -> Config:
+    """Overridden where a test needs other settings, made from these."""
+    return config
+
+
+@pytest.fixture
 def central_type() -> Callable[..., CentralSystem]:
     """Overridden where a test needs a central system with a defect."""
     return CentralSystem
 
 
 @pytest.fixture
-async def server(config: Config, central_type: Callable[..., CentralSystem]) -> AsyncIterator[Server]:
+async def server(server_config: Config, central_type: Callable[..., CentralSystem]) -> AsyncIterator[Server]:
     now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    store = open_store(config.data_dir, now=now)
+    store = open_store(server_config.data_dir, now=now)
     registry = Registry.load(store)
     central = central_type(registry, Transactions(store.transactions(), store.store_id))
-    services = Services(config, store, registry, central, Roster(), lambda: now)
+    services = Services(server_config, store, registry, central, Roster(), lambda: now)
     gateway = Gateway(services)
     async with trio.open_nursery() as nursery:
         await nursery.start(store.run)

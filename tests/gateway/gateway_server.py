@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +16,24 @@ from solarocpp.gateway import Gateway, Services
 from solarocpp.store import Store
 
 BASIC = "Basic " + base64.b64encode(b"depot:correct horse battery").decode()
+
+
+WRONG = "Basic " + base64.b64encode(b"depot:wrong").decode()
+
+
+def handshake(target: str = "/ocpp/j/v16/CP001", authorization: str = BASIC, **headers: str) -> bytes:
+    """Writes a request head; a header given as "" is left out, others come besides the usual ones or replace them."""
+    lines = {
+        "Host": "x",
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Protocol": "ocpp1.6",
+        "Authorization": authorization,
+    } | {name.replace("_", "-"): value for name, value in headers.items()}
+    written = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
+    return f"GET {target} HTTP/1.1\r\n{written}\r\n".encode("latin-1")
 
 
 class Server:
@@ -55,6 +74,37 @@ class Server:
             )
         await stream.send_all(head.encode("latin-1"))
         return stream
+
+    async def dial(self, context: ssl.SSLContext | None = None, name: str = "127.0.0.1") -> trio.abc.Stream:
+        """Opens a TCP stream, or a TLS one to `name`."""
+        host, _, port = self.address.rpartition(":")
+        tcp = await trio.open_tcp_stream(host, int(port))
+        return tcp if context is None else trio.SSLStream(tcp, context, server_hostname=name, https_compatible=True)
+
+    async def answer(self, raw: bytes, context: ssl.SSLContext | None = None, *, ends: bool = False) -> bytes:
+        """Sends bytes and returns what comes back: all until the server closes, or the head where it lets us in.
+
+        With `ends` it says that nothing more will come.
+        """
+        received = b""
+        with trio.fail_after(5):
+            async with await self.dial(context) as stream:
+                await stream.send_all(raw)
+                if ends and isinstance(stream, trio.SocketStream):
+                    await stream.send_eof()
+                while data := await stream.receive_some(4096):
+                    received += data
+                    if received.startswith(b"HTTP/1.1 101 ") and b"\r\n\r\n" in received:
+                        break
+        return received
+
+    async def events(self, *keys: str) -> list[tuple[Any, ...]]:
+        """Tells what was refused: the event's name, identifier and account, and some of its data, oldest first."""
+        rows = await self.rows(
+            "SELECT name, identifier, \"accountId\", data::VARCHAR FROM event WHERE list_contains(tags, 'forbidden') "
+            "ORDER BY created, rowid"
+        )
+        return [(*row[:3], *(json.loads(row[3]).get(key) for key in keys)) for row in rows]
 
     async def rows(self, sql: str) -> list[Any]:
         """Asks the live store."""

@@ -32,6 +32,12 @@ class Made(msgspec.Struct, frozen=True):
     server: Certificate
 
 
+def charger_files(directory: Path, identifier: str) -> tuple[Path, Path]:
+    """Names the files of a charger in a directory of such: certificate and key."""
+    name = quote(identifier, safe="")  # an identifier may hold anything, a slash too
+    return directory / f"{name}.pem", directory / f"{name}.key"
+
+
 class TlsFolder:
     """The certificates of a site in one directory."""
 
@@ -45,8 +51,7 @@ class TlsFolder:
 
     def charger(self, identifier: str) -> tuple[Path, Path]:
         """Names the files of a charger: certificate and key."""
-        name = quote(identifier, safe="")  # an identifier may hold anything, a slash too
-        return self.chargers / f"{name}.pem", self.chargers / f"{name}.key"
+        return charger_files(self.chargers, identifier)
 
     def init(  # noqa: PLR0913 what a site is made of
         self,

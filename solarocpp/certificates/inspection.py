@@ -35,6 +35,14 @@ _UNTRUSTED: Final = {
 }
 """X509_V_ERR_* of OpenSSL (x509_vfy.h), about the chain of a server."""
 
+_NO_TLS: Final = {
+    "WRONG_VERSION_NUMBER": "speaks no TLS there (a plain port, for ws://?)",
+    "UNEXPECTED_EOF_WHILE_READING": "hangs up within the TLS handshake",
+    "UNSUPPORTED_PROTOCOL": "speaks no TLS newer than 1.1",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "speaks no TLS newer than 1.1",
+}
+"""What a server does that does not let itself be looked at."""
+
 
 class Finding(msgspec.Struct, frozen=True):
     """One thing that holds, is worth a look, or keeps chargers out."""
@@ -80,8 +88,10 @@ def look_at(host: str, port: int, *, ca: Path | None = None) -> Sight:
             shown = _certificates(stream, verified=False)
             protocol, cipher = stream.version() or "", (stream.cipher() or ("",))[0]
     except ssl.SSLError as exc:
-        said = (exc.reason or str(exc)).lower().replace("_", " ")
-        raise Unreachable(f"{host}:{port} answers, but not with a TLS handshake that works here: {said}.") from exc
+        said = (
+            _NO_TLS.get(exc.reason) or f"its TLS handshake fails: {(exc.reason or str(exc)).lower().replace('_', ' ')}"
+        )
+        raise Unreachable(f"{host}:{port} answers, but {said}.") from exc
     except OSError as exc:
         raise Unreachable(f"{host}:{port} cannot be reached: {exc.strerror or exc}.") from exc
     root, distrust = _judgement(host, port, ca)

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -67,7 +66,23 @@ class Chargers:
     seed: Annotated[int, Parameter(help="The same seed gives the same cars at the same hours.")] = 0
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Tls:
+    """Whom the charge points trust, and what they show, where the URL is wss://."""
+
+    ca: Annotated[Path | None, Parameter(help="PEM file of the authority to trust for wss://.")] = None
+    client_cert: Annotated[
+        Path | None,
+        Parameter(help="Certificate to show (PEM), or the folder chargers of `solarocpp tls init`: each has its own."),
+    ] = None
+    client_key: Annotated[
+        Path | None, Parameter(help="Key of that certificate (PEM). Default: in the same file, or beside it as .key.")
+    ] = None
+
+
 ONE: Final = Chargers()
+PUBLIC: Final = Tls()
 
 
 async def simulate(  # noqa: PLR0913 one argument an option
@@ -79,7 +94,7 @@ async def simulate(  # noqa: PLR0913 one argument an option
     password: Annotated[
         str | None, Parameter(help=f"Better given as {PASSWORD_VARIABLE}, or typed when asked: others can see it here.")
     ] = None,
-    ca: Annotated[Path | None, Parameter(help="PEM file of the authority to trust for wss://.")] = None,
+    tls: Tls = PUBLIC,
     speed: Annotated[
         float,
         Parameter(
@@ -103,13 +118,11 @@ async def simulate(  # noqa: PLR0913 one argument an option
 
     if math.isinf(speed) and days is None:
         raise ConfigError("--speed", speed, "inf only together with --days")
-    dial = partial(
-        dial_url,
-        _checked(url),
-        username=username,
-        password=await _password(username, password),
-        ssl_context=_trusting(ca),
-    )
+    checked, typed = _checked(url), await _password(username, password)
+
+    def dial(identity: str) -> Dial:
+        return dial_url(checked, identity, username=username, password=typed, ssl_context=_tls_context(tls, identity))
+
     await _run(dial, site, speed, seconds, days)
 
 
@@ -148,13 +161,30 @@ async def _run(
     print("\n".join(summary_lines(site)))
 
 
-def _trusting(ca: Path | None) -> ssl.SSLContext | None:
-    if ca is None:
+def _tls_context(chosen: Tls, identity: str) -> ssl.SSLContext | None:
+    """What one charge point needs for wss://; None: what any program of this machine has."""
+    if chosen == PUBLIC:
         return None
     try:
-        return ssl.create_default_context(cafile=ca)
+        context = ssl.create_default_context(cafile=chosen.ca)
     except OSError as exc:  # no such file, or no certificate in it
-        raise ConfigError("--ca", str(ca), f"a readable PEM file with certificates ({exc})") from exc
+        raise ConfigError("--ca", str(chosen.ca), f"a readable PEM file with certificates ({exc})") from exc
+    if chosen.client_cert is not None:
+        certificate, key = _shown_by(chosen.client_cert, chosen.client_key, identity)
+        try:
+            context.load_cert_chain(certificate, key, password="")  # none: OpenSSL would ask on the terminal
+        except OSError as exc:
+            raise ConfigError("--client-cert", str(certificate), f"a PEM file, and its key in {key} ({exc})") from exc
+    return context
+
+
+def _shown_by(certificate: Path, key: Path | None, identity: str) -> tuple[Path, Path]:
+    from solarocpp.certificates.folder import charger_files
+
+    if certificate.is_dir():
+        return charger_files(certificate, identity)
+    beside = certificate.with_suffix(".key")
+    return certificate, key or (beside if beside.exists() else certificate)
 
 
 async def _password(username: str | None, password: str | None) -> str | None:

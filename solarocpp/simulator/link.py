@@ -11,8 +11,8 @@ import ssl
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import NamedTuple
-from urllib.parse import quote, urlsplit
+from typing import Final, NamedTuple
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection, wrap_client_stream
@@ -22,6 +22,15 @@ from solarocpp.ocpp.decoding import decode_confirmation, decode_request, encode_
 from solarocpp.ocpp.frames import Call, CallError, CallResult
 from solarocpp.ocpp.messages import OcppMessage
 from solarocpp.ocpp.rpc import AnswerReceived, CallReceived, FrameRefused, Repeated, RpcPeer, Ticket
+
+# Where the URL has credentials in its path: how far behind the name of the profile the password is.
+_PASSWORD_BEHIND: Final = {"v16u": 2, "v16hu": 3}
+
+# In TLS 1.3 a certificate is refused when everything seems to be fine already; the library keeps the alert to itself.
+_NO_ANSWER: Final = (
+    "no answer to the WebSocket handshake",
+    "no answer to the WebSocket handshake; maybe it refuses our certificate, or wants one (--client-cert)",
+)
 
 # How long the central system may take to answer, in real seconds.
 CALL_DEADLINE_S = 30.0
@@ -52,6 +61,8 @@ def dial_url(
 ) -> Dial:
     """How to reach a central system: `url` is the part before the identity, with HTTP Basic if a username is given.
 
+    Credentials may also be in the path, percent-encoded: `ws://HOST:9000/ocpp/j/v16u/USERNAME/PASSWORD`.
+
     Each dial raises:
         DialFailed: nobody listens, the certificate is not trusted, or the handshake is refused.
     """
@@ -60,12 +71,12 @@ def dial_url(
         credentials = b64encode(f"{username}:{password or ''}".encode())
         headers.append((b"Authorization", b"Basic " + credentials))
     whole = f"{url.rstrip('/')}/{quote(identity, safe='')}"
-    parts = urlsplit(whole)
+    parts, shown = urlsplit(whole), _without_password(whole)
 
     @asynccontextmanager
     async def dial() -> AsyncGenerator[WebSocketConnection]:
         failure: DialFailed | None = None
-        stream = await _connect(whole, ssl_context)
+        stream = await _connect(parts, shown, ssl_context)
         try:
             async with trio.open_nursery() as nursery:
                 try:
@@ -79,14 +90,14 @@ def dial_url(
                             extra_headers=headers,
                         )
                 except trio.TooSlowError:  # also what trio-websocket makes of a connection that is closed in its face
-                    failure = DialFailed(whole, None, "no answer to the WebSocket handshake")
+                    failure = DialFailed(shown, None, _NO_ANSWER[parts.scheme == "wss"])
                 else:
                     yield connection
                     with trio.move_on_after(CLOSE_DEADLINE_S):
                         await connection.aclose()
                 nursery.cancel_scope.cancel()
         except* ConnectionRejected as group:  # raised by the reader, which is a task of the nursery
-            failure = _refusal(whole, group)
+            failure = _refusal(shown, group)
         finally:
             # trio-websocket 0.12 leaves a client's stream open when the server closes first.
             await trio.aclose_forcefully(stream)
@@ -103,9 +114,18 @@ def _refusal(url: str, group: BaseExceptionGroup[ConnectionRejected]) -> DialFai
     return DialFailed(url, rejected.status_code, (rejected.body or b"").decode(errors="replace").strip())
 
 
-async def _connect(url: str, ssl_context: ssl.SSLContext | None) -> Stream:
-    """The stream to a central system, with TLS for wss; a certificate is checked before anything is said."""
+def _without_password(url: str) -> str:
+    """The URL as it may be shown."""
     parts = urlsplit(url)
+    segments = parts.path.split("/")
+    for profile in _PASSWORD_BEHIND.keys() & set(segments):
+        at = segments.index(profile) + _PASSWORD_BEHIND[profile]
+        segments[at : at + 1] = ["[redacted]"]
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "/".join(segments), "", ""))
+
+
+async def _connect(parts: SplitResult, url: str, ssl_context: ssl.SSLContext | None) -> Stream:
+    """The stream to a central system, with TLS for wss; a certificate is checked before anything is said."""
     host, secure = parts.hostname or "", parts.scheme == "wss"
     try:
         with trio.fail_after(CONNECT_DEADLINE_S):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -39,7 +40,7 @@ async def events(  # noqa: PLR0913 one argument an option
     async with reach_api(where) as api:
         answer = await api.get("events", tags=tags, charger=charger, since=since, until=until, limit=limit)
     rows = [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
-    print_objects([_line(row) for row in rows] if format == "table" else rows, format)
+    print_objects(_lines(rows) if format == "table" else rows, format)
     if answer["cut"]:
         remark(f"There are more than {limit} events; see them with --limit, or narrow the question.")
     if format == "table":
@@ -49,26 +50,52 @@ async def events(  # noqa: PLR0913 one argument an option
             remark("No event matches." if asked else "Nothing has happened yet. Who is connected: solarocpp links")
 
 
-def _line(row: Row) -> dict[str, Any]:
-    """Picks what a person looks for first."""
-    return {
-        "created": f"{row['created'][:19]}Z",
-        "account": row["accountId"],
-        "event": row["name"],
-        "charger": row["identifier"],
-        "from": (row["data"] or {}).get("peer"),
-        "what": row["message"],
-    }
+def _lines(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Picks what a person looks for first; the same again and again is one line, at its last time."""
+    several_accounts = _several_accounts(rows)
+    lines = []
+    for said, again in groupby(rows, key=_said):
+        times = list(again)
+        account, event, charger, peer, what = said
+        lines.append(
+            {
+                "created": f"{times[-1]['created'][:19]}Z",
+                "times": len(times) if len(times) > 1 else None,
+                "account": account if several_accounts else None,
+                "event": event,
+                "charger": charger,
+                "from": peer,
+                "what": what,
+            }
+        )
+    return lines
+
+
+def _several_accounts(rows: Sequence[Row]) -> bool:
+    return len({row["accountId"] for row in rows} - {None}) > 1
+
+
+def _said(row: Row) -> tuple[object, ...]:
+    return row["accountId"], row["name"], row["identifier"], _host(row), row["message"]
+
+
+def _host(row: Row) -> str:
+    """Where it came from; the port is another one each time and says nothing."""
+    peer = str((row["data"] or {}).get("peer") or "")
+    return peer.rpartition(":")[0] or peer
 
 
 def _remark_hints(rows: Sequence[Row]) -> None:
     """Says each advice once, newest trouble first, and whom it is for."""
+    several_accounts = _several_accounts(rows)
     chargers: dict[str, list[str]] = {}
     for row in reversed(rows):
         hint = (row["data"] or {}).get("hint")
         if hint:
             who = chargers.setdefault(hint, [])
-            name = row["identifier"] or (row["data"].get("peer") or "").rpartition(":")[0]
+            name = row["identifier"] or _host(row)
+            if several_accounts and row["accountId"]:
+                name += f" (--account {row['accountId']})"
             if name and name not in who:
                 who.append(name)
     for hint, who in list(chargers.items())[:HINTS_SHOWN]:

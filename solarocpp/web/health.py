@@ -120,8 +120,9 @@ def _registered(registry: Registry) -> Iterator[Finding]:
     for trouble in missing:
         yield _finding("credentials", trouble)
     unjudged = [row.identifier for row in registry.chargers() if not row.adopted]
-    advice = "; look at them with: solarocpp charger list, and let them in with: solarocpp charger adopt IDENT"
-    yield _finding("adoption", f"nobody has judged {', '.join(unjudged)} yet{advice}" if unjudged else "")
+    yield _finding(
+        "adoption", f"nobody has judged {', '.join(unjudged)} yet; see: solarocpp charger list" if unjudged else ""
+    )
 
 
 def _may_enter(charger: Charger, credentials: list[Credential]) -> bool:

@@ -258,6 +258,8 @@ def _charger_receipt(charger: Charger, connected: Connected, *, warnings: bool =
         found = rules.warnings_about_identifier(charger.identifier)
         if charger.settings.source_id_template:
             found += rules.warnings_about_template(charger.settings.source_id_template, whole_account=False)
+        if charger.security_profile == 0:
+            found.append(f"{charger.identifier} needs no password: whoever knows its identifier can connect as it.")
     return ChargerReceipt(charger=charger_view(charger, connected), warnings=found)
 
 

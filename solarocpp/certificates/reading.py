@@ -7,7 +7,6 @@ a file, of a chain that did not hold, or in a header from a proxy that ended the
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable
 from datetime import datetime
 from ipaddress import ip_address
@@ -115,7 +114,7 @@ def fault_of(certificate: Certificate, authorities: Iterable[Certificate], *, no
 def _unarmoured(text: str) -> bytes | None:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
-    except binascii.Error:
+    except ValueError:
         return None
 
 
@@ -188,7 +187,8 @@ def _signed(found: x509.Certificate, issuer: x509.Certificate) -> bool:
 def _covers(pattern: str, host: str) -> bool:
     """A `*` stands for exactly one label, the first."""
     if pattern.startswith("*."):
-        return host.partition(".")[2] == pattern[2:] != ""
+        label, _, rest = host.partition(".")
+        return label != "" and rest == pattern[2:]
     return host == pattern
 
 

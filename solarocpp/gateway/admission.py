@@ -179,18 +179,19 @@ class Gateway:
         if registry.recall(credential, password):
             return True
         checks = self._checks_of.setdefault(line, trio.CapacityLimiter(CHECKS_A_LINE))
-        async with checks:
-            if registry.recall(credential, password):  # whoever was before us had the same
-                return True
-            turn = self._throttle.judge(peer.host, who, trio.current_time())
-            if isinstance(turn, TooMany):
-                retry = (("Retry-After", str(turn.seconds)),)
-                return refused("throttled", retry, address=peer.host, wait=turn.seconds)
-            if not turn.seconds:
-                return await self._check(who, password, credential, peer)
-        await trio.sleep(turn.seconds)
-        async with checks:
-            return await self._check(who, password, credential, peer)
+        waited = False
+        while True:
+            async with checks:
+                if registry.recall(credential, password):  # whoever was before us had the same
+                    return True
+                turn = self._throttle.judge(peer.host, who, trio.current_time(), waited=waited)
+                if isinstance(turn, TooMany):
+                    retry = (("Retry-After", str(turn.seconds)),)
+                    return refused("throttled", retry, address=peer.host, wait=turn.seconds)
+                if not turn.seconds:
+                    return await self._check(who, password, credential, peer)
+            await trio.sleep(turn.seconds)
+            waited = True
 
     async def _check(self, who: Who, password: bytes, credential: Credential | None, peer: Peer) -> bool:
         registry = self._services.registry

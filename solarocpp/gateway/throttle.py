@@ -79,16 +79,15 @@ class Throttle:
         self._pairs: _Failures[tuple[str, Who]] = _Failures(memory_s)
         self._next_slots: OrderedDict[tuple[str, bool], float] = OrderedDict()
 
-    def judge(self, host: str, who: Who, now: float) -> Wait | TooMany:
-        """Says when the password of `who`, sent from `host`, may be checked. A wait is a slot taken."""
+    def judge(self, host: str, who: Who, now: float, *, waited: bool = False) -> Wait | TooMany:
+        """Says when the password of `who`, sent from `host`, may be checked; a wait is a slot, and `waited`: it came."""
         address = address_key(host)
         pair = (address, who)
         failed = self._pairs.count(pair, now)
         if failed >= self._config.failures_before_refusal:
             return TooMany(self._pairs.seconds_left(pair, now))
-        if max(self._addresses.count(address, now), self._credentials.count(who, now)) < (
-            self._config.failures_before_delay
-        ):
+        most = max(self._addresses.count(address, now), self._credentials.count(who, now))
+        if waited or most < self._config.failures_before_delay:
             return Wait(0.0)
         return self._take_slot((address, failed > 0), now)
 

@@ -71,6 +71,15 @@ def test_a_waiting_line_has_an_end(throttle: Throttle) -> None:
     assert waits[49:] == [Wait(50.0), TooMany(51)]
 
 
+def test_a_slot_that_came_is_worth_a_check_unless_it_is_too_late(throttle: Throttle) -> None:
+    """Others of the line have failed meanwhile."""
+    fail(throttle, 5)
+    assert throttle.judge(HERE, FOO, 0.0) == Wait(1.0)
+    assert throttle.judge(HERE, FOO, 1.0, waited=True) == Wait(0.0)
+    fail(throttle, 15, now=1.0)
+    assert throttle.judge(HERE, FOO, 2.0, waited=True) == TooMany(59)
+
+
 def test_a_new_password_does_not_pay_for_the_old_one(throttle: Throttle) -> None:
     fail(throttle, 20, who=("foo", "old hash"))
     assert throttle.judge(THERE, ("foo", "new hash"), 0.0) == Wait(0.0)

@@ -25,6 +25,8 @@ class Command(NamedTuple):
     help: str
     example: str = ""
     """Of the command itself; a noun has its own, and one for each of its verbs."""
+    more: str = ""
+    """What its own page says besides."""
 
 
 COMMANDS: Final[Mapping[str, Command]] = {
@@ -46,11 +48,21 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "settings": Command("solarocpp.cli.settings:app", "Names streams, and says what is published and who may come."),
     "account": Command("solarocpp.cli.account:app", "Parts a box among several owners."),
     "token": Command("solarocpp.cli.token:app", "Lets programs use the API."),
-    "links": Command("solarocpp.cli.links:links", "Shows who is connected.", "links"),
+    "links": Command(
+        "solarocpp.cli.links:links",
+        "Shows who is connected.",
+        "links",
+        "ping: how long it took to answer the last one, empty until it has. waiting: messages of it not answered yet. "
+        "refused: messages answered with an error. repairs: what we had to overlook, and how often. "
+        "json and csv have every detail.",
+    ),
     "events": Command(
         "solarocpp.cli.events:events",
         "Shows what happened, and who was refused and why.",
         "events --tags ocpp,charger,forbidden",
+        "The newest is last; what happened several times in a row is one line. Below is what to do about it, and for "
+        "which charger. Tags are SolarNetwork's: ocpp,charger with forbidden (refused), connected or disconnected; "
+        "ocpp,message,sent,error (a message answered with an error). json and csv have every detail.",
     ),
     "sessions": Command(
         "solarocpp.cli.questions:sessions",
@@ -82,7 +94,8 @@ def make_cli() -> App:
     )
     for name, command in COMMANDS.items():
         epilogue = {"help_epilogue": f"Example: solarocpp {command.example}"} if command.example else {}
-        cli.command(command.target, name=name, help=command.help, **epilogue)
+        text = f"{command.help}\n\n{command.more}" if command.more else command.help
+        cli.command(command.target, name=name, help=text, **epilogue)
     return cli
 
 

@@ -32,11 +32,7 @@ async def events(  # noqa: PLR0913 one argument an option
     format: Format = "table",  # noqa: A002 the option is called so
     where: Where = HERE,
 ) -> None:
-    """Shows what happened, the newest last.
-
-    Tags are SolarNetwork's: ocpp,charger with forbidden (refused), connected or disconnected; ocpp,message with
-    sent,error (a message was answered with an error). json and csv have all details of each event.
-    """
+    """Shows what happened, the newest last; a table for people tells each advice once."""
     async with reach_api(where) as api:
         answer = await api.get("events", tags=tags, charger=charger, since=since, until=until, limit=limit)
     rows = [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]

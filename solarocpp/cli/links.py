@@ -11,11 +11,7 @@ from solarocpp.cli.output import print_objects, remark
 
 
 async def links(*, format: Format = "table", where: Where = HERE) -> None:  # noqa: A002 the option is called so
-    """Shows who is connected; json and csv have every detail of a link.
-
-    `ping` is the time a charger takes to answer one, empty until it has. `waiting` are messages that are not yet
-    answered, `refused` those answered with an error. `repairs` names what we had to overlook, and how often.
-    """
+    """Shows who is connected; a table for people leaves out what is 0 for everybody."""
     async with reach_api(where) as api:
         connected = await api.get("links")
     several = len({link["accountId"] for link in connected or ()}) > 1
@@ -29,7 +25,7 @@ async def links(*, format: Format = "table", where: Where = HERE) -> None:  # no
 
 
 def _line(link: Mapping[str, Any], several_accounts: bool) -> dict[str, Any]:  # noqa: FBT001 of this file only
-    """Picks what a person looks for first; what is 0 for everybody needs no column."""
+    """Picks what a person looks for first."""
     ping = link["roundTripMs"]
     return {
         "charger": link["identifier"],

@@ -24,6 +24,7 @@ This file is made from the tables in the code: `python -m solarocpp.query.refere
 | `{DATABASE}` | the tables below: everything analysts may see |
 | `{SECRETS}` | hashes of passwords and tokens; a database of its own, so that no SQL on the other can reach it |
 | `admin.token` | what the local command line shows the server; made at first start |
+| `tls/` | certificates and keys, if `solarocpp tls init` made some |
 | `server.json` | where the running server listens, and its process id |
 | `exports/`, `snapshots/` | Parquet files and copies of the store, when you asked for some |
 
@@ -38,6 +39,7 @@ import solarocpp.query as q
 con = q.open("data")
 q.sessions(con, source="/ocpp/cp/**", since="2026-01-01", by=["source", "month"]).df()
 q.datums(con, source="/ocpp/cp/CP001/1/Outlet", since="2026-01-01", aggregate="hour", properties=["wattHours"]).df()
+q.events(con, tags="ocpp,charger,forbidden", since="2026-01-01").df()  # who was refused, and why
 con.sql("FROM session ORDER BY energy DESC LIMIT 10").df()
 ```
 

@@ -39,6 +39,6 @@ def test_examples_of_the_handbook_run(filled: Fill) -> None:
     code = re.search(r"```python\n(.*?)```", reference(), re.DOTALL)
     assert code
     lines = [line for line in code[1].splitlines() if line.startswith(("q.", "con.sql"))]
-    assert len(lines) == 3
+    assert len(lines) == 4
     for line in lines:
         eval(line, {"q": q, "con": con})  # noqa: S307 -- our own text

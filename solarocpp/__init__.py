@@ -8,6 +8,7 @@ A tour, in the order a frame travels (an arrow is an import; nothing points back
            -> metering/    readings become datums; pure
            -> registry/    accounts, nodes, chargers, tokens, credentials
       -> store/            the one writer: ledger, group commit, projector, tables
+      -> certificates/     makes and reads certificates; knows nothing of ours
     query/           what analysts ask: sessions, datums, latest; needs nothing above but table names
     web/, cli/       the same questions and orders over HTTP and from a shell
     simulator/       charge points that behave, for demonstrations, tests and measurements

@@ -139,6 +139,8 @@ def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> 
         raise ConfigError("tls_cert", str(certificate), "a PEM chain that begins with the server's own") from exc
     except _KeyIsEncrypted as exc:
         raise ConfigError("tls_key", str(key), "a PEM key without password") from exc
+    except OSError as exc:  # gone since it was read
+        raise ConfigError("tls_cert", str(certificate), f"a readable PEM file ({exc.strerror})") from exc
 
 
 def _load_client_ca(context: ssl.SSLContext, path: Path) -> None:

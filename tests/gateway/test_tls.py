@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from structlog.testing import capture_logs
 
+from solarocpp.certificates import read_certificates
 from solarocpp.config import Config
 from solarocpp.errors import ConfigError
 from solarocpp.gateway.peers import PeerCertificate
@@ -96,9 +97,9 @@ def trusting(authority: trustme.CA) -> Contexts:
 def put(directory: Path, certificate: trustme.LeafCert) -> str:
     """Writes a server's certificate and key, returns the serial number as a charger sees it."""
     certificate.private_key_pem.write_to_path(directory / "key.pem")
-    (directory / "cert.pem").write_bytes(b"".join(pem.bytes() for pem in certificate.cert_chain_pems))
-    (directory / "leaf.pem").write_bytes(certificate.cert_chain_pems[0].bytes())
-    return ssl._ssl._test_decode_cert(str(directory / "leaf.pem"))["serialNumber"]
+    chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
+    (directory / "cert.pem").write_bytes(chain)
+    return read_certificates(chain)[0].serial
 
 
 async def connected() -> tuple[trio.SocketStream, trio.SocketStream]:

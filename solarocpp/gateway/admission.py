@@ -166,7 +166,8 @@ class Gateway:
             verified = await self._verify(who, claim.password, credential, peer)
             if isinstance(verified, Refused):
                 return verified
-            credential = credential if verified else None
+            # As it is by now: what it allows may have been changed during the check.
+            credential = registry.credential(credential.username) if credential and verified else None
         verdict = judge_claim(claim, credential, peer, registry, self._rules)
         if isinstance(verdict, Refused) and verdict.kind == "unknown_charger" and credential is not None:
             problem = await self._meet(claim.identifier, credential, verdict)
@@ -194,13 +195,10 @@ class Gateway:
             waited = True
 
     async def _check(self, who: Who, password: bytes, credential: Credential | None, peer: Peer) -> bool:
-        registry = self._services.registry
-        right = await registry.verify(credential, password)
-        if credential is not None and right:
-            # It may have been changed while we waited for the check.
-            return registry.credential(credential.username) == credential
-        self._throttle.note_failure(peer.host, who, trio.current_time())
-        return False
+        right = await self._services.registry.verify(credential, password)
+        if not right:
+            self._throttle.note_failure(peer.host, who, trio.current_time())
+        return right
 
     async def _meet(self, identifier: str, credential: Credential, unknown: Refused) -> Refused | None:
         """Makes a charger of one that nobody registered, where its account lets it in; else says why not."""

@@ -80,7 +80,7 @@ class Throttle:
         self._next_slots: OrderedDict[tuple[str, bool], float] = OrderedDict()
 
     def judge(self, host: str, who: Who, now: float, *, waited: bool = False) -> Wait | TooMany:
-        """Says when the password of `who`, sent from `host`, may be checked; a wait is a slot, and `waited`: it came."""
+        """Says when the password of `who`, sent from `host`, may be checked. A wait is a slot; `waited`: it came."""
         address = address_key(host)
         pair = (address, who)
         failed = self._pairs.count(pair, now)

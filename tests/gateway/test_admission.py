@@ -430,5 +430,25 @@ async def test_a_changed_credential_ends_its_links(server: Server, registry: Reg
             await ws.get_message()
 
 
+async def test_a_password_that_was_changed_during_its_check_is_wrong(server: Server, registry: Registry) -> None:
+    limiter = registry._passwords._limiter
+    for borrower in range(int(limiter.total_tokens)):
+        await limiter.acquire_on_behalf_of(borrower)
+    statuses: list[int] = []
+
+    async def come() -> None:
+        statuses.append(await status(server))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(come)
+        with trio.fail_after(5):
+            while not limiter.statistics().tasks_waiting:
+                await trio.lowlevel.checkpoint()
+        await registry.remove_credential("depot")
+        for borrower in range(int(limiter.total_tokens)):
+            limiter.release_on_behalf_of(borrower)
+    assert statuses == [401]
+
+
 async def test_without_tls_there_is_nothing_to_reload(server: Server) -> None:
     assert server.gateway.reload_tls()

@@ -26,6 +26,7 @@ from solarocpp.gateway.handshake import (
     Claim,
     describe,
     find_credential,
+    header_names,
     judge_claim,
     read_claim,
     rules_of,
@@ -239,7 +240,8 @@ class Gateway:
         def find(identifier: str) -> Charger | None:
             return registry.charger_by_identifier(identifier, account_id)
 
-        said = {} if head is None else describe(head, known=lambda identifier: find(identifier) is not None)
+        if head is not None:
+            said = {**describe(head, lambda name: find(name) is not None), "headers": header_names(head)}
         identifier = said.get("cp")
         charger = find(str(identifier)) if identifier else None
         name = charger.identifier if charger else None if identifier is None else str(identifier)

@@ -212,6 +212,11 @@ def describe(head: RequestHead, known: Callable[[str], bool] = lambda _: False) 
     return {name: _printable(text) for name, text in said.items() if text}
 
 
+def header_names(head: RequestHead) -> str:
+    """Lists what else a head said, by name only: who asks why a charger is refused may miss one (Q02, Q11)."""
+    return _printable(", ".join(head.headers))
+
+
 def _printable(text: str) -> str:
     """Makes text of a stranger fit for a log line: one line of it, and no control characters for terminals."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text[:_SHOWN_CHARACTERS])

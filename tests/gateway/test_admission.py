@@ -174,6 +174,8 @@ async def test_a_refusal_tells_all_that_helps_and_no_secret(server: Server) -> N
         "path": "/ocpp/j/v16u/depot/[redacted]/cp001",
         "subprotocols": "ocpp1.6",
         "userAgent": "Firmware/1.0",
+        "headers": "host, upgrade, connection, sec-websocket-key, sec-websocket-version, sec-websocket-protocol, "
+        "authorization, user-agent, cookie",
     }
 
 

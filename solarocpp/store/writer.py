@@ -94,6 +94,11 @@ class Writer:
         if len(self._queue) >= QUEUE_LIMIT or self._projector.waiting >= UNPROJECTED_LIMIT:
             self.refused += 1
             return False
+        if isinstance(entry, Record) and entry.exchange is None and entry.on_outcome is None:
+            # Events of links and of the door: nobody waits for them, and waking this thread twice for each
+            # reconnect would cost an eighth of it.
+            self._projector.put(Covered(None, entry.effects))
+            return True
         self._queue.append(entry)
         if not self._awake.is_set():
             self._wake(self._awake.set)

@@ -79,7 +79,7 @@ async def test_too_much_waiting_is_refused_at_once(resting: Store) -> None:
     drained = trio.Event()
     resting.record(exchange(1), ())
     for _ in range(99_998):
-        resting.record(None, ())
+        resting.record(None, (), lambda _: None)
     resting.record(None, (), lambda _: drained.set())
     outcomes: list[bool] = []
     resting.record(exchange(2), (), outcomes.append)

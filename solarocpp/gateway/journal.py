@@ -99,10 +99,11 @@ class LinkJournal:
             "username": self._username,
             "subprotocol": claim.subprotocol,
         }
-        self.log.info("link_opened", **{key: value for key, value in origin.items() if value is not None})
+        said: EventData = {key: value for key, value in origin.items() if value is not None and key != "cp"}
+        self.log.info("link_opened", **said)
         if replaced:
             self.log.info("link_replaced")
-        self._event("link_opened", f"connected from {self._peer}", origin)
+        self._event("link_opened", f"connected from {self._peer}", said)
         for repair in claim.repairs:
             self.log.info("handshake_repaired", repair=repair)
             self._event("handshake_repaired", repair, {"peer": str(self._peer), "repair": repair})

@@ -19,6 +19,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Hypothesis' own limit of 200 ms an example says something about the machine, not about the code under test.
+settings.register_profile("solarocpp", deadline=None)
+settings.load_profile("solarocpp")
 
 # A cold start imports duckdb and litestar; with the other core busy that has taken 4 s here.
 READY_DEADLINE_S = 30.0

@@ -1,10 +1,15 @@
 """The I/O shell for chargers: with `simulator` the only importer of trio_websocket.
 
-    listener    binds, accepts, TLS; reads the request head, bounded
-    handshake   pure: request head -> Admitted | Refused
-    connection  one charger's link: reader, sender and timer around one RpcPeer
-    streams     the byte stream under a link; with framing the lean receive path
-    roster      who is connected; newest wins; `call` for everybody else
+A connection goes down this list; the pure ones, in brackets, can be read and tested alone.
+
+    listener     binds, accepts at a pace    (peers)
+    opening      one connection to its request head: PROXY header, TLS    (request_head, hello, tls_failures)
+    tls          the certificate that is shown, and the one a charger shows
+    admission    who it is, whether it may    (proxies, handshake, url_profiles, basic, throttle)
+    door         what is told of those that may not    (refusals)
+    connection   one charger's link: OCPP around one RpcPeer; with journal and calls
+    websocket    the WebSocket under it    (framing, deflate); streams: the bytes under that
+    roster       who is connected; newest wins; `call` for everybody else
 
 It knows sockets, frames and deadlines; what a message means is `central_system`'s business.
 """

@@ -3,47 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-import trio
-import trio.testing
+from bare_links import NEARBY, STRANGER, admitted, linked
 from client_frames import PING, PONG, TEXT, masked
 from gateway_server import Server, exchange
 
 from solarocpp.gateway.connection import Link
-from solarocpp.gateway.handshake import Admitted, Claim
 from solarocpp.gateway.peers import Peer, PeerCertificate
 from solarocpp.gateway.roster import LinkInfo
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-STRANGER = Peer("8.8.8.8", 4711)
-KEY = "dGhlIHNhbXBsZSBub25jZQ=="
-
-
-def admitted(server: Server, reached: int, **claimed: Any) -> Admitted:
-    """An admission of CP001; with a password where that is how it proved itself."""
-    registry = server.services.registry
-    claim = Claim("CP001", "depot", b"", "ocpp1.6", KEY, **claimed)
-    return Admitted(registry.charger(1), registry.credential("depot") if reached in {1, 2} else None, claim, reached)
-
-
-@asynccontextmanager
-async def linked(server: Server, admission: Admitted, peer: Peer) -> AsyncIterator[trio.abc.Stream]:
-    """Runs a link over a pair of memory streams; gives the charge point's end, past the handshake."""
-    client, transport = trio.testing.memory_stream_pair()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(Link(server.services, admission, transport, peer).run)
-        head = b""
-        with trio.fail_after(5):
-            while not head.endswith(b"\r\n\r\n"):
-                head += await client.receive_some(1)
-        yield client
-        await client.aclose()
 
 
 async def events(server: Server, *names: str) -> list[tuple[str, str, dict[str, Any]]]:
@@ -128,7 +101,7 @@ async def test_opening_and_closing_are_events_of_the_account_with_one_session_id
 @pytest.mark.parametrize(
     ("reached", "peer", "warning"),
     [
-        (1, Peer("192.168.1.20", 4711), []),
+        (1, NEARBY, []),
         (2, Peer("8.8.8.8", 4711, tls="TLSv1.2"), []),
         (1, STRANGER, [("link_unprotected", "its password travels in the clear: use wss://")]),
         (0, STRANGER, [("link_unauthenticated", "whoever knows its identifier can connect as it")]),

@@ -33,10 +33,11 @@ Figures = dict[str, float | int | str | bool]
 
 
 def load_client(
-    address: str, system: CentralSystem, links: int, seconds: float, *, first: int = 0
+    address: str, system: CentralSystem, links: int, seconds: float, *, first: int = 0, ca: Path | None = None
 ) -> subprocess.Popen[str]:
-    """Starts the load client; returns once all its links wait for the word."""
-    command = [sys.executable, str(Path(__file__).parent / "load.py"), f"ws://{address}{system.path}"]
+    """Starts the load client, over TLS where it is told whom to trust; returns once all its links wait for the word."""
+    url = f"{'wss' if ca else 'ws'}://{address}{system.path}"
+    command = [sys.executable, str(Path(__file__).parent / "load.py"), url, *(["--ca", str(ca)] if ca else [])]
     command += ["--links", str(links), "--first", str(first), "--seconds", str(seconds)]
     command += ["--username", USERNAME, "--password", system.password]
     client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -3,7 +3,7 @@
 It is a process of its own (picows, a WebSocket client in C), so that it neither shares the server's
 interpreter nor becomes what is measured; ingest.py reports its share of a core to show that.
 
-    load.py URL --links N --seconds T [--username U --password P]
+    load.py URL --links N --seconds T [--username U --password P] [--ca F]
 
 Each link boots, starts a transaction, and waits. The client prints {"ready": N} and reads one line from
 standard input: "go" starts the load, and the report of it is the last line printed. Every message carries
@@ -20,6 +20,7 @@ import gc
 import json
 import math
 import resource
+import ssl
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -154,10 +155,10 @@ class Link(WSListener):
             self.transport.send(WSMsgType.TEXT, text)
 
 
-async def connect(run: Run, url: str, identifier: str, headers: dict[str, str]) -> Link:
+async def connect(run: Run, url: str, headers: dict[str, str], tls: ssl.SSLContext | None) -> Link:
     """Opens one link; returns once the handshake is done."""
     _, link = await ws_connect(
-        lambda: Link(run), f"{url}/{identifier}", extra_headers=headers, websocket_handshake_timeout=30
+        lambda: Link(run), url, ssl_context=tls, extra_headers=headers, websocket_handshake_timeout=30
     )
     return link
 
@@ -166,11 +167,12 @@ async def connect_all(run: Run, arguments: argparse.Namespace) -> list[Link]:
     """Opens all links, 20 at a time, so that the handshakes do not run into each other's deadlines."""
     basic = base64.b64encode(f"{arguments.username}:{arguments.password}".encode()).decode()
     headers = {"Sec-WebSocket-Protocol": "ocpp1.6", "Authorization": f"Basic {basic}"}
+    tls = ssl.create_default_context(cafile=arguments.ca) if arguments.ca else None
     links: list[Link] = []
     everybody = range(arguments.first, arguments.first + run.links)
     for start in range(0, run.links, 20):
         numbers = everybody[start : start + 20]
-        links += await asyncio.gather(*(connect(run, arguments.url, f"CP{n:04}", headers) for n in numbers))
+        links += await asyncio.gather(*(connect(run, f"{arguments.url}/CP{n:04}", headers, tls) for n in numbers))
     await asyncio.wait_for(run.ready.wait(), timeout=60)
     return links
 
@@ -227,6 +229,7 @@ if __name__ == "__main__":
     parser.add_argument("--links", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="number of the first charger")
     parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--ca", help="for wss: who signed the server's certificate")
     parser.add_argument("--username", default="bench")
     parser.add_argument("--password", default="")
     asyncio.run(main(parser.parse_args()))

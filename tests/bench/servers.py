@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import trio
+import trustme
+from dialing import PASSWORD_AT_SITE
 
 from solarocpp import query
 from solarocpp.registry import NewAuthorization, NewCharger, NewCredential, Registry
@@ -28,6 +30,9 @@ HERE = Path(__file__).parent
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 60.0
+SETTLE_DEADLINE_S = 120.0
+IDLE_S = 1.5  # longer than the projector lets anything wait
+IDLE_SHARE = 0.12  # of a core: 5,000 links that are merely there take a tenth of one
 USERNAME = "bench"
 TOKEN = "BENCHMARK"
 
@@ -84,6 +89,16 @@ class Server:
         """Gives its resident memory in KiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0])
+
+    def settle(self) -> None:
+        """Waits until it has nothing left to do: what was said is projected, what is over is cleared away."""
+        deadline = time.monotonic() + SETTLE_DEADLINE_S
+        idle_since, before = time.monotonic(), self.cpu_s()
+        while time.monotonic() < min(deadline, idle_since + IDLE_S):
+            time.sleep(0.25)
+            used, before = self.cpu_s() - before, self.cpu_s()
+            if used > 0.25 * IDLE_SHARE:
+                idle_since = time.monotonic()
 
     def stop(self) -> float:
         """Asks it to stop (SIGTERM) and waits; gives the CPU seconds of its whole life."""
@@ -154,15 +169,19 @@ class Ours:
     name = "solarocpp"
     path = "/ocpp/j/v16"
 
-    def __init__(self, prepared: Path, chargers: int, options: tuple[str, ...] = ()) -> None:
+    def __init__(self, prepared: Path, chargers: int, options: tuple[str, ...] = (), *, sites: int = 0) -> None:
         self.prepared = prepared
         self.options = options
-        self.password = trio.run(prepare, prepared, chargers)
+        self.password = trio.run(prepare, prepared, chargers, sites)
 
     def start(self, directory: Path) -> Server:
         """Starts it on a fresh copy."""
         shutil.copytree(self.prepared, directory)
         return serve(directory, *self.options)
+
+    def restart(self, directory: Path, address: str) -> Server:
+        """Starts it again where it was."""
+        return serve(directory, *self.options, ocpp=address)
 
     def stored(self, directory: Path) -> Stored:
         """Counts after it stopped: ledger rows, and datums that have all that a message carried."""
@@ -172,16 +191,28 @@ class Ours:
         return Stored(*(messages or (0,)), *(whole or (0,)))
 
 
-def serve(directory: Path, *options: str) -> Server:
-    """Starts `solarocpp serve` on a data directory, on free ports of this machine."""
+def serve(directory: Path, *options: str, ocpp: str = "127.0.0.1:0") -> Server:
+    """Starts `solarocpp serve` on a data directory, on free ports of this machine unless told where."""
     command = ["-m", "solarocpp", "serve", "--data", str(directory), "--ready-file", str(directory / "ready.json")]
-    return Server(
-        [*command, "--ocpp", "127.0.0.1:0", "--web", "127.0.0.1:0", "--log-format", "json", *options], directory
-    )
+    return Server([*command, "--ocpp", ocpp, "--web", "127.0.0.1:0", "--log-format", "json", *options], directory)
 
 
-async def prepare(directory: Path, chargers: int) -> str:
-    """Makes a data directory with chargers CP0000 and on, one id tag, and one username; gives its password."""
+def tls_options(directory: Path) -> tuple[tuple[str, ...], Path]:
+    """Makes a server certificate; gives the options of `serve` for it, and the file of who signed it."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    certificate, key, ca = (directory / name for name in ("server.pem", "server.key", "ca.pem"))
+    certificate.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+    issued.private_key_pem.write_to_path(key)
+    authority.cert_pem.write_to_path(ca)
+    return ("--tls-cert", str(certificate), "--tls-key", str(key)), ca
+
+
+async def prepare(directory: Path, chargers: int, sites: int = 0) -> str:
+    """Makes a data directory with chargers CP0000 and on, one id tag, and one username; gives its password.
+
+    Each of the sites, if there are any, has a username and a password somebody chose.
+    """
     now = datetime.now(UTC)  # noqa: TID251 (the operator's part)
     store = open_store(directory, now=now)
     registry = Registry.load(store)
@@ -191,6 +222,9 @@ async def prepare(directory: Path, chargers: int) -> str:
             await registry.add_charger(NewCharger(identifier=f"CP{number:04}"), now=now)
         await registry.add_authorization(NewAuthorization(token=TOKEN), now=now)
         _, password = await registry.add_credential(NewCredential(username=USERNAME), now=now)
+        for site in range(sites):
+            order = NewCredential(username=f"site{site:02}", password=PASSWORD_AT_SITE.format(site))
+            await registry.add_credential(order, now=now)
         nursery.cancel_scope.cancel()
     store.close()
     return password or ""

@@ -6,13 +6,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 HERE = Path(__file__).parent
 
 
-def lines_of(script: str, *arguments: str) -> list[dict[str, object]]:
+def lines_of(script: str, *arguments: str) -> list[dict[str, Any]]:
     """Runs a benchmark, whether its promises hold or not, and reads its lines."""
     done = subprocess.run(
         [sys.executable, str(HERE / script), *arguments], check=False, capture_output=True, text=True, timeout=120
@@ -34,3 +35,31 @@ def test_ingest_counts_every_message_of_both_servers() -> None:
 def test_connect_measures_memory() -> None:
     (line,) = lines_of("connect.py", "--links", "20")
     assert line["links"] == 20
+
+
+@pytest.mark.slow(reason="starts a server twice, and dozens of chargers dial in three times")
+def test_storm_brings_everybody_back() -> None:
+    *phases, summary = lines_of("storm.py", "--chargers", "40", "--argon2")
+    assert [line["phase"] for line in phases] == ["first", "restart", "again"]
+    assert [(line["booted"], line["refused"], line["broken"]) for line in phases] == [(40, 0, 0)] * 3
+    assert summary["chargers"] == 40
+
+
+@pytest.mark.slow(reason="starts a server, and 300 connections come and go")
+def test_churn_counts_every_connection_and_reads_memory() -> None:
+    *parts, summary = lines_of("churn.py", "--connects", "300", "--rest", "0")
+    assert [line["connects"] for line in parts] == [30 * number for number in range(1, 11)]
+    assert (summary["connects"], summary["failed"]) == (300, 0)
+    assert summary["first_mib"] == parts[0]["rss_mib_at_rest"] != 0
+
+
+@pytest.mark.slow(reason="loads a server for a second under each of five attacks")
+def test_siege_attacks_and_lets_the_honest_in() -> None:
+    few = ("--links", "5", "--seconds", "1", "--slow", "10", "--half-open", "10", "--guesses", "20")
+    *turns, summary = lines_of("siege.py", *few)
+    assert [line["turn"] for line in turns] == ["calm", "slow_heads", "half_open_tls", "wrong_passwords", "all"]
+    for turn in turns:
+        assert turn["acknowledged"] != 0
+        assert (turn["refused"], turn["newcomers_failed"]) == (0, 0)
+    assert list(turns[3]["answers"]) == ["401"]
+    assert summary["links"] == 5

@@ -226,15 +226,16 @@ def admin_token(data_dir: Path) -> str:
 def _announce(services: Services, ocpp: str, web_address: str) -> None:
     config = services.config
     addresses = {"ocpp": ocpp, "web": web_address}
-    _write_json(config.data_dir / "server.json", {"pid": os.getpid(), **addresses})
+    tls = config.tls_cert is not None
+    _write_json(config.data_dir / "server.json", {"pid": os.getpid(), **addresses, "tls": tls})
     if config.ready_file is not None:
         _write_json(config.ready_file, addresses)
-    log.info("listening", **addresses, tls=config.tls_cert is not None)
-    if config.tls_cert is None and is_exposed(config.ocpp_address.host):
+    log.info("listening", **addresses, tls=tls)
+    if not tls and is_exposed(config.ocpp_address.host):
         hint = "use TLS (solarocpp tls init), or --ocpp with an address of a private network"
         log.warning("unprotected_listener", ocpp=ocpp, hint=hint)
     if not services.registry.chargers():
-        scheme, port = "wss" if config.tls_cert else "ws", ocpp.rpartition(":")[2]
+        scheme, port = "wss" if tls else "ws", ocpp.rpartition(":")[2]
         log.info(
             "next_steps",
             register="solarocpp charger add CP001",

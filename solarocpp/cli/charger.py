@@ -187,11 +187,12 @@ def _charger_urls(where: Where, identifier: str, hid: str = "HID") -> dict[str, 
     """Gives the URL in each of its forms, by name: some chargers can send no password but in the path."""
     from solarocpp.gateway.url_profiles import URL_PROFILES  # loads the gateway, for which no listing should wait
 
-    server = None if where.url else running_server(where.data)
-    port = str((server or {}).get("ocpp", ":9000")).rpartition(":")[2]
+    server = (None if where.url else running_server(where.data)) or {}
+    scheme = "wss" if server.get("tls") else "ws"
+    port = str(server.get("ocpp", ":9000")).rpartition(":")[2]
     parts = {"hid": hid, "username": "USERNAME", "password": "PASSWORD"}
     return {
-        profile.name: f"ws://THIS-MACHINE:{port}{profile.path(identifier, **parts)}"
+        profile.name: f"{scheme}://THIS-MACHINE:{port}{profile.path(identifier, **parts)}"
         for profile in URL_PROFILES.values()
     }
 

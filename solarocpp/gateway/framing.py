@@ -13,6 +13,9 @@ from __future__ import annotations
 MAX_MESSAGE_BYTES = 1 << 20
 """The reference system's limit (spec 1.7); a StopTransaction with a day of transactionData has 300 KB."""
 
+MAX_FRAGMENTS = 16_384
+"""Frames of one message: a message of the largest size in pieces of 64 bytes. Empty ones would have no other end."""
+
 _FIN_TEXT = 0x81
 _MASKED = 0x80
 _CONTROL = 0x08
@@ -26,13 +29,14 @@ class FrameTap:
     know as much about the health of a link.
     """
 
-    __slots__ = ("_buffer", "_fragmented", "_lean", "_passing", "pongs")
+    __slots__ = ("_buffer", "_lean", "_passing", "fragments", "pongs")
 
     def __init__(self, *, lean: bool = True) -> None:
         self._lean = lean
         self._buffer = b""
         self._passing = 0  # bytes of a foreign frame still to pass on
-        self._fragmented = False  # a message of several frames is under way in the library
+        self.fragments = 0
+        """Frames of the message that is under way in the library; 0: none is."""
         self.pongs = 0
 
     def feed(self, data: bytes) -> None:
@@ -46,7 +50,7 @@ class FrameTap:
             return self._pass(self._passing)
         if len(buffer) < 2:
             return None
-        if buffer[0] == _FIN_TEXT and buffer[1] & _MASKED and self._lean and not self._fragmented:
+        if buffer[0] == _FIN_TEXT and buffer[1] & _MASKED and self._lean and not self.fragments:
             return self._take_text()
         return self._take_foreign()
 
@@ -85,7 +89,7 @@ class FrameTap:
         if opcode == _PONG:
             self.pongs += 1
         elif not opcode & _CONTROL:
-            self._fragmented = not final
+            self.fragments = 0 if final else self.fragments + 1
         return self._pass(at + (4 if buffer[1] & _MASKED else 0) + size)
 
     def _pass(self, size: int) -> bytes | None:

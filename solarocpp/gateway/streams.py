@@ -18,7 +18,7 @@ from typing import Protocol
 
 import trio
 
-from solarocpp.gateway.framing import CLOSE_OPCODE, FrameTap
+from solarocpp.gateway.framing import CLOSE_OPCODE, MAX_FRAGMENTS, FrameTap
 
 MAX_BACKLOG_BYTES = 1 << 20
 """Answers are small and at most 64 wait; past a full message of the largest size the peer is not reading."""
@@ -32,6 +32,9 @@ class StreamOwner(Protocol):
 
     def note_pong(self, at: float) -> None:
         """A pong came."""
+
+    def fail(self, code: int, reason: str) -> None:
+        """Ends the link with a last word: the peer asks for too much."""
 
     def start_sender(self) -> None:
         """Has a task run `run_sender`: the backlog begins to fill."""
@@ -111,6 +114,9 @@ class LinkStream(trio.abc.Stream):
                 self._hear(taken)
             else:
                 self._foreign_data = True
+                if self._tap.fragments > MAX_FRAGMENTS:
+                    self._owner.fail(1009, f"a message in more than {MAX_FRAGMENTS} fragments")
+                    raise trio.ClosedResourceError
                 if self._tap.pongs != self._pongs:
                     self._pongs = self._tap.pongs
                     self._owner.note_pong(self.last_heard)

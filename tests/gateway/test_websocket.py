@@ -14,7 +14,7 @@ import msgspec
 import pytest
 import trio
 import trio.testing
-from client_frames import BINARY, CLOSE, COMPRESSED, FIRST, LAST, PING, PONG, TEXT, masked
+from client_frames import BINARY, CLOSE, COMPRESSED, FIRST, LAST, LATER, PING, PONG, TEXT, masked
 
 from solarocpp.config import Config
 from solarocpp.gateway.websocket import WebSocket
@@ -174,8 +174,10 @@ async def test_what_is_paused_hears_nothing_more_and_forgets_nothing(config: Con
         (masked(CLOSE, b"\x03\xe7"), 1002, b"a broken frame (CLOSE with invalid code)"),
         (masked(TEXT, b"\xff\xfe"), 1007, b"text that is no UTF-8"),
         (masked(TEXT, bytes(1_048_577)), 1009, b""),
+        (masked(FIRST) + masked(LATER) * 16_384, 1009, b"a message in more than 16384 fragments"),
         (masked(TEXT, b"defect"), 1011, b"a defect of ours"),
     ],
+    ids=["rsv", "unmasked", "opcode", "continuation", "close code", "utf-8", "size", "fragments", "defect"],
 )
 async def test_a_peer_is_told_what_it_did_wrong(
     config: Config, autojump_clock: trio.testing.MockClock, frame: bytes, code: int, reason: bytes

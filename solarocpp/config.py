@@ -53,15 +53,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     client_ca: Path | None = None
     """CA that signs the certificates of chargers: security profile 3 of the OCPP 1.6 security whitepaper."""
     client_auth: Literal["certificate", "both", "either"] = "certificate"
-    """With `client_ca`: chargers need a certificate, a certificate and a password, or one of the two (for moving over)."""
+    """With `client_ca`: chargers need a certificate, that and a password, or one of the two (for moving over)."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks that may say who is behind them: PROXY protocol, `Forwarded`, `X-Forwarded-For`."""
     client_cert_header: str = ""
-    """Header in which a trusted proxy passes on the client's certificate, like `X-SSL-Client-Cert`; empty: none does."""
+    """Header in which a trusted proxy passes the client's certificate on, like `X-SSL-Client-Cert`; empty: none."""
     strict: tuple[str, ...] = ()
     """Names of handshake leniences that are not granted here; what they forgive is then refused with its reason."""
     permessage_deflate: bool = False
-    """True accepts compression where a charger offers it: 300 KiB a link, and broken in some firmware (Q19)."""
+    """True accepts compression where it is offered: some 40 KiB more a link, broken in some firmware (Q19)."""
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     ready_file: Path | None = None

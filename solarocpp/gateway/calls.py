@@ -6,6 +6,7 @@ charge point answers is recorded like what it says, and may change what we know 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -15,11 +16,15 @@ import trio
 from solarocpp.errors import CallExpired, CallFailed, CallRefused, NotConnected, ProtocolViolation
 from solarocpp.gateway.services import Services
 from solarocpp.ocpp.decoding import decode_confirmation, encode_payload
-from solarocpp.ocpp.frames import CallError, CallResult, format_call
-from solarocpp.ocpp.messages import ChangeConfigurationRequest, OcppMessage
+from solarocpp.ocpp.frames import CallError, CallResult, format_call, format_result
+from solarocpp.ocpp.messages import ChangeConfigurationRequest, GetConfigurationConfirmation, OcppMessage
 from solarocpp.ocpp.rpc import RpcPeer, Ticket
 from solarocpp.registry import Charger
 from solarocpp.store.ledger import Exchange
+
+REDACTED = "[redacted]"
+# AuthorizationKey is OCPP's, the others are vendors' names for the passwords of Wi-Fi, APN and web page.
+_SECRET_KEYS = re.compile("authori[sz]ation_?key|passw|passphrase|pwd|secret|private_?key", re.IGNORECASE)
 
 log = structlog.get_logger()
 
@@ -154,7 +159,7 @@ class OutgoingCalls:
             direction="out",
             action=ticket.action,
             request=asked.decode(),
-            answer=text,
+            answer=_without_secrets(ticket, confirmation, text),
         )
         services.store.record(exchange, effects)
 
@@ -166,6 +171,20 @@ def action_of(request: OcppMessage) -> str:
 
 def without_secret(request: OcppMessage) -> OcppMessage:
     """Blanks the one secret we ever send, before it is recorded (architecture section 5)."""
-    if isinstance(request, ChangeConfigurationRequest) and request.key.casefold() == "authorizationkey":
-        return msgspec.structs.replace(request, value="[redacted]")
+    if isinstance(request, ChangeConfigurationRequest) and _SECRET_KEYS.search(request.key):
+        return msgspec.structs.replace(request, value=REDACTED)
     return request
+
+
+def _without_secrets(ticket: Ticket, confirmation: OcppMessage, text: str) -> str:
+    """Gives an answer as it came, but for secrets: some chargers tell their whole configuration, passwords included."""
+    if not isinstance(confirmation, GetConfigurationConfirmation):
+        return text
+    keys = tuple(
+        msgspec.structs.replace(key, value=REDACTED) if key.value and _SECRET_KEYS.search(key.key) else key
+        for key in confirmation.configuration_key
+    )
+    if keys == confirmation.configuration_key:
+        return text
+    redacted = msgspec.structs.replace(confirmation, configuration_key=keys)
+    return format_result(ticket.unique_id, encode_payload(redacted)).decode()

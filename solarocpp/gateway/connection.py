@@ -64,6 +64,7 @@ class Link:
         "_discovering",
         "_journal",
         "_peer",
+        "_reached",
         "_services",
         "_stopped_reading",
         "_websocket",
@@ -83,6 +84,7 @@ class Link:
     ) -> None:
         self._services = services
         self._claim = admitted.claim
+        self._reached = admitted.security_profile
         self.charger_id = admitted.charger.charger_id
         self.credential_id = None if admitted.credential is None else admitted.credential.credential_id
         self.identifier = admitted.charger.identifier
@@ -142,11 +144,14 @@ class Link:
     def heed_change(self) -> None:
         """Looks at the charger again; closes if it may not be connected any more (Q15)."""
         try:
-            allowed = self._services.registry.charger(self.charger_id).enabled
+            charger = self._services.registry.charger(self.charger_id)
         except KeyError:
-            allowed = False
-        if not allowed:
-            self.close(1008, "the charger was disabled or removed")
+            self.close(1008, "the charger was removed")
+            return
+        if not charger.enabled:
+            self.close(1008, "the charger was disabled")
+        elif charger.security_profile > self._reached:
+            self.close(1008, f"the charger must now come with security profile {charger.security_profile}")
 
     def stop_reading(self) -> None:
         """Takes no more messages; what was received is still answered (graceful stop)."""

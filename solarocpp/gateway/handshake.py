@@ -9,7 +9,7 @@ and only somebody who proved who they are learns that a charger is unknown (404)
     describe(head) -> what may be recorded of a head, whatever became of it
 
 Handshakes of real chargers break rules; what we can live with is repaired and named (LENIENCES), unless
-the server is strict about it. The WebSocket library then sees only the head that `canonical_head` writes.
+the server is strict about it.
 """
 
 from __future__ import annotations
@@ -333,23 +333,3 @@ def _judge_charger(
         given = shown_identifier(claim.identifier, known=True)
         return refused(unforgiven, registered=charger.identifier, identifier=given)
     return Admitted(charger, credential, claim, reached)
-
-
-def canonical_head(claim: Claim, extensions: str = "") -> bytes:
-    """Writes the handshake the way RFC 6455 wants it, whatever the charger wrote; no extensions unless told (Q19).
-
-    The path and the host are nobody's: the library has no use for them, and nothing to leak.
-    """
-    lines = [
-        "GET / HTTP/1.1",
-        "Host: solarocpp",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        f"Sec-WebSocket-Key: {claim.key}",
-        "Sec-WebSocket-Version: 13",
-    ]
-    if claim.subprotocol is not None:
-        lines.append(f"Sec-WebSocket-Protocol: {claim.subprotocol}")
-    if extensions:
-        lines.append(f"Sec-WebSocket-Extensions: {extensions}")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")

@@ -20,6 +20,7 @@ from solarocpp.gateway.roster import LinkInfo
 from solarocpp.gateway.services import Services
 from solarocpp.gateway.websocket import WebSocket
 from solarocpp.ocpp.decoding import Repair
+from solarocpp.ocpp.lenience import LENIENCES
 from solarocpp.store.effects import EventHappened
 
 FRAME_KEPT = 1000
@@ -106,7 +107,8 @@ class LinkJournal:
         self._event("link_opened", f"connected from {self._peer}", said)
         for repair in claim.repairs:
             self.log.info("handshake_repaired", repair=repair)
-            self._event("handshake_repaired", repair, {"peer": str(self._peer), "repair": repair})
+            done = f"{repair}: {LENIENCES[repair].repair}"
+            self._event("handshake_repaired", done, {"peer": str(self._peer), "repair": repair})
         self._warn_of_the_unprotected()
 
     def _warn_of_the_unprotected(self) -> None:

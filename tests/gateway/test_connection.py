@@ -23,8 +23,9 @@ from solarocpp.errors import CallExpired, CallRefused, NotConnected
 from solarocpp.gateway.calls import OutgoingCalls
 from solarocpp.gateway.connection import MAX_UNANSWERED, Link
 from solarocpp.gateway.streams import LinkStream
-from solarocpp.ocpp.messages import GetConfigurationConfirmation, GetConfigurationRequest
+from solarocpp.ocpp.messages import ChangeConfigurationRequest, GetConfigurationConfirmation, GetConfigurationRequest
 from solarocpp.ocpp.rpc import RpcPeer
+from solarocpp.registry import ChargerChange
 
 LEFT_BEHIND = (Link, LinkStream, OutgoingCalls, RpcPeer, trio_websocket.WebSocketConnection, FrameProtocol)
 BOOT = [2, "b", "BootNotification", {"chargePointVendor": "ACME", "chargePointModel": "One"}]
@@ -158,14 +159,13 @@ async def test_a_message_repeated_on_a_new_link_changes_nothing(server: Server) 
     assert await server.rows("SELECT count(*) FROM ledger") == [(1,)]
 
 
-async def test_a_disabled_charger_is_disconnected_at_once(server: Server) -> None:
+@pytest.mark.parametrize("change", [ChargerChange(enabled=False), ChargerChange(security_profile=2)])
+async def test_a_charger_that_may_not_any_more_is_disconnected_at_once(server: Server, change: ChargerChange) -> None:
     """Q15: the reference system takes up to 15 minutes."""
-    from solarocpp.registry import ChargerChange
-
     async with server.connect() as ws:
         await exchange(ws, [2, "h", "Heartbeat", {}])
         now = datetime.fromisoformat("2026-03-01T12:00:00Z")
-        await server.services.registry.set_charger("CP001", ChargerChange(enabled=False), now=now)
+        await server.services.registry.set_charger("CP001", change, now=now)
         with trio.fail_after(5), pytest.raises(trio_websocket.ConnectionClosed) as closed:
             await ws.get_message()
         assert closed.value.reason is not None
@@ -262,6 +262,30 @@ async def test_our_calls_are_answered_one_at_a_time(server: Server) -> None:
                 await trio.lowlevel.checkpoint()
         assert results[0] == GetConfigurationConfirmation(unknown_key=tuple(first[3]["key"]))
         nursery.cancel_scope.cancel()
+
+
+async def test_secrets_of_a_configuration_are_not_recorded(server: Server) -> None:
+    """Promise 5: neither the key we set, nor the passwords a charger tells with the rest of its configuration."""
+    roster = server.services.roster
+    told = {"configurationKey": [
+        {"key": "AuthorizationKey", "readonly": False, "value": "told-secret"},
+        {"key": "WiFi_Password", "readonly": False, "value": "told-secret"},
+        {"key": "HeartbeatInterval", "readonly": False, "value": "300"},
+    ]}  # fmt: skip
+    async with server.connect() as ws, trio.open_nursery() as nursery:
+        nursery.start_soon(roster.call, 1, ChangeConfigurationRequest("AuthorizationKey", "set-secret"))
+        with trio.fail_after(5):
+            asked = json.loads(await ws.get_message())
+            assert asked[3] == {"key": "AuthorizationKey", "value": "set-secret"}
+            await ws.send_message(json.dumps([3, asked[1], {"status": "Accepted"}]))
+            nursery.start_soon(roster.call, 1, GetConfigurationRequest())
+            asked = json.loads(await ws.get_message())
+            await ws.send_message(json.dumps([3, asked[1], told]))
+    rows = await server.rows("SELECT request, answer FROM ledger ORDER BY seq")
+    assert len(rows) == 2
+    assert "secret" not in str(rows)
+    assert str(rows).count("[redacted]") == 3
+    assert '"value":"300"' in rows[1][1]
 
 
 async def test_our_calls_end_with_a_reason(server: Server) -> None:

@@ -18,7 +18,6 @@ from solarocpp.gateway.handshake import (
     Claim,
     Rules,
     account_of,
-    canonical_head,
     describe,
     find_credential,
     judge_claim,
@@ -402,16 +401,6 @@ def test_missing_credentials_are_challenged() -> None:
     assert b'\r\nWWW-Authenticate: Basic realm="solarocpp"' in refusal_response(refused("no_credentials"))
 
 
-def test_the_library_sees_only_a_canonical_head() -> None:
-    found = claim("http://x/ocpp/j/v16u/foo/secret/CP001?y", without="connection", sec_websocket_extensions="x")
-    assert canonical_head(found) == (
-        b"GET / HTTP/1.1\r\nHost: solarocpp\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Protocol: ocpp1.6\r\n\r\n"
-    )
-    assert b"\r\nSec-WebSocket-Extensions: permessage-deflate\r\n" in canonical_head(found, "permessage-deflate")
-
-
 texts = st.text() | st.text("/ocpjv16hu%:@,; \x00é", max_size=40)
 
 
@@ -433,7 +422,6 @@ def test_any_head_is_a_claim_or_refused(target: str, headers: dict[str, str], cr
         _, found = find_credential(found, DIRECTORY)
         verdict = judge_claim(found, credential, PLAIN, DIRECTORY)
         assert isinstance(verdict, Admitted | Refused)
-        canonical_head(found)
 
 
 @given(st.binary() | st.binary().map(b"GET /ocpp/j/v16/CP001 HTTP/1.1\r\nUpgrade: websocket\r\n".__add__))

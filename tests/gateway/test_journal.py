@@ -86,7 +86,7 @@ async def test_opening_and_closing_are_events_of_the_account_with_one_session_id
     )
     assert repaired == (
         "handshake_repaired",
-        "identifier_case",
+        "identifier_case: an identity matches without case, and is spelled as registered",
         both | {"peer": info.peer, "repair": "identifier_case"},
     )
     assert closed == (

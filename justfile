@@ -41,6 +41,9 @@ bench:
     {{python}} tests/bench/ingest.py --stages
     {{python}} tests/bench/connect.py
     {{python}} tests/bench/query.py
+    {{python}} tests/bench/storm.py
+    {{python}} tests/bench/churn.py
+    {{python}} tests/bench/siege.py
 
 # kill -9 a loaded server at random points, and look for what was confirmed; a seed repeats a run
 crash seed="":

@@ -152,6 +152,7 @@ async def _hold_links(scope: trio.CancelScope, *, task_status: trio.TaskStatus[t
 
 async def serve_until_signal(config: Config) -> None:
     """Serves until SIGTERM or SIGINT, a second one ends the process at once; SIGHUP has the certificates read again."""
+    allow_files(config.max_links)
     stop = trio.Event()
     # From the very start: unheeded, a SIGHUP would end the process.
     with _hangups() as hangups:
@@ -199,6 +200,30 @@ def replayed_effects(row: LedgerRow, central: CentralSystem) -> tuple[Effect, ..
     request = decode_request(call.action, call.payload, sent_by=sent_by).message
     confirmation = decode_confirmation(call.action, answer.payload).message
     return tuple(central.replay(exchange.charger, request, confirmation, exchange.received))
+
+
+SPARE_FILES = 200
+"""Beside the links: the database and its log, the API, handshakes that are under way."""
+
+
+def allow_files(links: int) -> int | None:
+    """Lets this process open a file for each link, as far as the system allows it.
+
+    The usual 1,024 would refuse the thousandth charger without a word. Returns how many; None: not known here.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return None
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = links + SPARE_FILES
+    if allowed == resource.RLIM_INFINITY or allowed >= needed:
+        return allowed
+    allowed = needed if most == resource.RLIM_INFINITY else min(needed, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+    if allowed < needed:
+        log.warning("few_files", allowed=allowed, max_links=links, hint="raise the limit: ulimit -Hn, LimitNOFILE=")
+    return allowed
 
 
 def tune_garbage_collector() -> None:

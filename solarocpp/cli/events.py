@@ -78,7 +78,9 @@ def _said(row: Row) -> tuple[object, ...]:
 def _host(row: Row) -> str:
     """Where it came from; the port is another one each time and says nothing."""
     peer = str((row["data"] or {}).get("peer") or "")
-    return peer.rpartition(":")[0] or peer
+    # A port comes behind an IPv4 address or brackets; in a bare IPv6 address the colons are its own.
+    has_port = peer.startswith("[") or peer.count(":") == 1
+    return peer.rpartition(":")[0] if has_port else peer
 
 
 def _remark_hints(rows: Sequence[Row]) -> None:

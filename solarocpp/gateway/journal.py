@@ -91,24 +91,24 @@ class LinkJournal:
         claim = self._admitted.claim
         origin: EventData = {
             **claim.described,
-            "peer": str(self._peer),
+            "peer": self._peer.host,
             "via": self._peer.via,
             "tls": self._peer.tls,
             "certificate": self._certificate,
             "profile": claim.profile,
             "securityProfile": self._admitted.security_profile,
             "username": self._username,
-            "subprotocol": claim.subprotocol,
         }
         said: EventData = {key: value for key, value in origin.items() if value is not None and key != "cp"}
-        self.log.info("link_opened", **said)
+        self.log.info("link_opened", **{**said, "peer": str(self._peer)})
         if replaced:
             self.log.info("link_replaced")
-        self._event("link_opened", f"connected from {self._peer}", said)
+        # Two rows for each reconnect, for ever: they say each thing once, and no number that is new every time.
+        self._event("link_opened", "connected", said)
         for repair in claim.repairs:
             self.log.info("handshake_repaired", repair=repair)
             done = f"{repair}: {LENIENCES[repair].repair}"
-            self._event("handshake_repaired", done, {"peer": str(self._peer), "repair": repair})
+            self._event("handshake_repaired", done, {"peer": self._peer.host, "repair": repair})
         self._warn_of_the_unprotected()
 
     def _warn_of_the_unprotected(self) -> None:
@@ -125,13 +125,12 @@ class LinkJournal:
     def closed(self, reason: str) -> None:
         """The link is closed."""
         summary: EventData = {
-            "reason": reason,
             "seconds": round((self._services.clock() - self._since).total_seconds(), 1),
             "messages": self.messages,
-            "refused": self.refused,
+            **({"refused": self.refused} if self.refused else {}),
             **{f"repaired {name}": count for name, count in self.repairs.items()},
         }
-        self.log.info("link_closed", **summary)
+        self.log.info("link_closed", reason=reason, **summary)
         self._event("link_closed", reason, summary)
 
     def refuse(self, action: str, violation: ProtocolViolation, text: str) -> None:

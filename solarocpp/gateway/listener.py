@@ -19,8 +19,8 @@ from solarocpp.gateway.opening import Arrival, Opening
 from solarocpp.gateway.proxies import TrustedProxies
 from solarocpp.gateway.tls import TlsKeeper
 
-ACCEPT_BACKLOG: Final = 1024
-"""A depot after a power cut dials in within a second."""
+ACCEPT_BACKLOG: Final = 4096
+"""What Linux allows. A depot dials in within a second of a power cut; who does not fit comes 20 s later."""
 YOUNG_S: Final = 1.0
 """An opening that takes longer waits for the other end, not for us, and holds nobody up."""
 

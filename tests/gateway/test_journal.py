@@ -72,27 +72,26 @@ async def test_opening_and_closing_are_events_of_the_account_with_one_session_id
     both = {"cp": "CP001", "sessionId": str(info.link_id)}
     assert opened == (
         "link_opened",
-        f"connected from {info.peer}",
+        "connected",
         both
         | {
-            "peer": info.peer,
+            "peer": "127.0.0.1",
             "path": "/ocpp/j/v16/cp001",
             "profile": "v16",
             "securityProfile": 1,
             "username": "depot",
-            "subprotocol": "ocpp1.6",
             "subprotocols": "ocpp1.6",
         },
     )
     assert repaired == (
         "handshake_repaired",
         "identifier_case: an identity matches without case, and is spelled as registered",
-        both | {"peer": info.peer, "repair": "identifier_case"},
+        both | {"peer": "127.0.0.1", "repair": "identifier_case"},
     )
     assert closed == (
         "link_closed",
         "the charge point closed it",
-        both | {"reason": "the charge point closed it", "seconds": 0.0, "messages": 1, "refused": 0},
+        both | {"seconds": 0.0, "messages": 1},
     )
     owners = await server.rows("SELECT DISTINCT accountId, tags[3] FROM event WHERE name LIKE 'link%' ORDER BY 2")
     assert owners == [(1, "connected"), (1, "disconnected")]

@@ -178,7 +178,7 @@ def refused(second: int, identifier: str | None, account_id: int | None = None, 
 def test_events_say_what_to_do_once_and_for_whom(run: Run, tmp_path: Path) -> None:
     advice = "Set user name and password in the charger."
     rows = [refused(second, "CP001", 1, hint=advice, peer=f"10.0.0.7:{50000 + second}") for second in range(3)]
-    opened = EventHappened(NOON + timedelta(seconds=9), "link_opened", "CP001", "connected", {"cp": "CP001"}, 1)
+    opened = EventHappened(NOON + timedelta(seconds=9), "link_opened", "CP001", "connected", {"peer": "2001:db8::7"}, 1)
     happened(tmp_path / "data", *rows, refused(5, None, hint=advice, peer="[2001:db8::1]:50000"), opened)
     assert run("events") == (
         0,
@@ -188,12 +188,12 @@ def test_events_say_what_to_do_once_and_for_whom(run: Run, tmp_path: Path) -> No
             "The user name or the password is wrong.\n"
             "2026-03-01T12:00:05Z         handshake_refused           [2001:db8::1]  "
             "The user name or the password is wrong.\n"
-            "2026-03-01T12:00:09Z         link_opened        CP001                   connected\n"
+            "2026-03-01T12:00:09Z         link_opened        CP001    2001:db8::7    connected\n"
         ),
         f"[2001:db8::1], CP001: {advice}\n",
     )
     assert run("events", "--tags", "ocpp,charger,connected")[1].splitlines()[1:] == [
-        "2026-03-01T12:00:09Z  link_opened  CP001    connected"
+        "2026-03-01T12:00:09Z  link_opened  CP001    2001:db8::7  connected"
     ]
     assert run("events", "--charger", "cp001", "--limit", "1")[2] == (
         "There are more than 1 events; see them with --limit, or narrow the question.\n"

@@ -10,6 +10,7 @@ comes as effects and is projected here too.
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
@@ -18,7 +19,7 @@ import msgspec
 
 from solarocpp.store.database import Connection
 from solarocpp.store.effects import ChargerDescribed, ConnectorsCounted, ConnectorStatusChanged
-from solarocpp.store.rows import Value, as_json, insert_rows, quoted, unfolded
+from solarocpp.store.rows import Value, as_json, columns_of, insert_rows, quoted, unfolded
 from solarocpp.store.schema import SECRET_TABLES, TABLES
 
 __all__ = [
@@ -133,43 +134,76 @@ def delete_entity(con: Connection, table: EntityTable, **key: int) -> bool:
 def apply_charger_effects(
     con: Connection, effects: Sequence[ConnectorStatusChanged | ChargerDescribed | ConnectorsCounted]
 ) -> None:
-    """Writes what chargers said about themselves, in their order; what concerns a removed charger changes nothing."""
-    statuses: dict[tuple[int, int], Mapping[str, Value]] = {}
+    """Writes what chargers said about themselves, as if one by one; what concerns a removed charger changes nothing.
+
+    Statements for all chargers at once cost 0.2 ms each when 5,000 dial in for the first time; statements for
+    each one cost 8.5 ms, which kept the projector busy for 40 s.
+    """
+    described: dict[int, Mapping[str, Value]] = {}
+    counted: dict[int, int] = {}
+    fewest: dict[int, int] = {}
+    statuses: defaultdict[int, dict[int, Mapping[str, Value]]] = defaultdict(dict)
     for effect in effects:
+        charger = effect.charger_id
         match effect:
             case ConnectorStatusChanged():
                 # The last to arrive is the newest: a charger whose clock fell back must not freeze here.
-                key = (effect.charger_id, effect.connector_id)
-                statuses[key] = {_column(name): getattr(effect, name) for name in effect.__struct_fields__}
+                statuses[charger][effect.connector_id] = _as_row(effect)
             case ChargerDescribed():
-                _describe(con, effect)
+                described[charger] = _as_row(effect)
             case ConnectorsCounted():
-                _write_statuses(con, statuses)
-                statuses = {}
-                _count_connectors(con, effect)
-    _write_statuses(con, statuses)
-
-
-def _write_statuses(con: Connection, statuses: Mapping[tuple[int, int], Mapping[str, Value]]) -> None:
-    insert_rows(con, CONNECTOR.name, list(statuses.values()), how="INSERT OR REPLACE")
-
-
-def _describe(con: Connection, effect: ChargerDescribed) -> None:
-    names = [name for name in effect.__struct_fields__ if name != "charger_id"]
-    changes = ", ".join(f'"{_column(name)}" = ?' for name in names)
-    values = [getattr(effect, name) for name in names]
-    con.execute(f'UPDATE charger SET {changes} WHERE "chargerId" = ?', [*values, effect.charger_id])
-
-
-def _count_connectors(con: Connection, effect: ConnectorsCounted) -> None:
-    charger, count = effect.charger_id, effect.connector_count
-    con.execute('UPDATE charger SET "connectorCount" = ? WHERE "chargerId" = ?', [count, charger])
-    con.execute('DELETE FROM connector WHERE "chargerId" = ? AND "connectorId" > ?', [charger, count])
-    con.execute(
-        'INSERT INTO connector ("chargerId", "connectorId") SELECT ?, n FROM generate_series(1, ?) AS s(n) '
-        "ON CONFLICT DO NOTHING",
-        [charger, count],
+                count = effect.connector_count
+                counted[charger] = count
+                # What a count took away is not brought back by a higher one after it: it is made anew, empty.
+                fewest[charger] = min(count, fewest.get(charger, count))
+                statuses[charger] = {number: row for number, row in statuses[charger].items() if number <= count}
+    _update_chargers(con, list(described.values()))
+    _update_chargers(con, _counts(counted))
+    _remove_connectors(con, _counts(fewest))
+    insert_rows(
+        con, CONNECTOR.name, [row for said in statuses.values() for row in said.values()], how="INSERT OR REPLACE"
     )
+    _add_connectors(con, _counts(counted))
+
+
+def _as_row(effect: ConnectorStatusChanged | ChargerDescribed) -> Mapping[str, Value]:
+    return {_column(name): getattr(effect, name) for name in effect.__struct_fields__}
+
+
+def _counts(counts: Mapping[int, int]) -> Sequence[Mapping[str, Value]]:
+    return [{"chargerId": charger, "connectorCount": count} for charger, count in counts.items()]
+
+
+def _update_chargers(con: Connection, rows: Sequence[Mapping[str, Value]]) -> None:
+    if rows:
+        columns = columns_of(rows)
+        changes = ", ".join(f'"{name}" = n."{name}"' for name in columns if name != "chargerId")
+        con.execute(
+            f"UPDATE charger SET {changes} FROM {unfolded(CHARGER.name, columns)} AS n "
+            'WHERE charger."chargerId" = n."chargerId"',
+            [as_json(rows)],
+        )
+
+
+def _remove_connectors(con: Connection, counts: Sequence[Mapping[str, Value]]) -> None:
+    """Removes the connectors above a charger's count."""
+    if counts:
+        con.execute(
+            f"DELETE FROM connector USING {unfolded(CHARGER.name, columns_of(counts))} AS n "
+            'WHERE connector."chargerId" = n."chargerId" AND "connectorId" > n."connectorCount"',
+            [as_json(counts)],
+        )
+
+
+def _add_connectors(con: Connection, counts: Sequence[Mapping[str, Value]]) -> None:
+    """Makes the connectors 1 to a charger's count, where they are not there yet."""
+    if counts:
+        con.execute(
+            'INSERT INTO connector ("chargerId", "connectorId") '
+            'SELECT "chargerId", unnest(range(1, "connectorCount" + 1)) '
+            f"FROM {unfolded(CHARGER.name, columns_of(counts))} ON CONFLICT DO NOTHING",
+            [as_json(counts)],
+        )
 
 
 def _row(table: EntityTable, entity: msgspec.Struct) -> dict[str, Value]:

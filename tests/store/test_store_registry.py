@@ -5,20 +5,27 @@ from __future__ import annotations
 import secrets
 import stat
 from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
 
+import duckdb
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from stored import RECEIVED, T, at, rows
 
 from solarocpp.errors import StoreError
 from solarocpp.store import Store
 from solarocpp.store.effects import ChargerDescribed, ConnectorsCounted, ConnectorStatusChanged
+from solarocpp.store.migrations import migrate
 from solarocpp.store.registry import (
     AUTHORIZATION,
     CHARGER,
     CHARGER_SETTINGS,
     CREDENTIAL,
     NODE,
+    apply_charger_effects,
     delete_entity,
     insert_entities,
     next_id,
@@ -199,3 +206,76 @@ class TestReported:
         late = ConnectorStatusChanged(1, 3, T, RECEIVED, "Available", "NoError")
         resting.project_tail([(0, [ConnectorsCounted(1, 1), late])])
         assert rows(resting, 'SELECT "connectorId" FROM connector ORDER BY 1') == [(1,), (3,)]
+
+    def test_higher_count_does_not_bring_back_what_a_lower_one_took_away(self, resting: Store) -> None:
+        said = [ConnectorStatusChanged(1, number, T, RECEIVED, "Available", "NoError") for number in (1, 2)]
+        resting.project_tail([(0, said[1:])])
+        resting.project_tail([(0, [*said, ConnectorsCounted(1, 1), ConnectorsCounted(1, 3)])])
+        assert rows(resting, 'SELECT "connectorId", status FROM connector ORDER BY 1') == [
+            (1, "Available"),
+            (2, None),
+            (3, None),
+        ]
+
+    def test_each_charger_is_described_in_its_own_words(self, resting: Store) -> None:
+        resting.write_now(lambda con: insert_entities(con, CHARGER, [Charger(2, "CP002", T), Charger(3, "CP003", T)]))
+        said = [
+            ChargerDescribed(2, "first", "boot", iccid="89"),
+            ChargerDescribed(1, "O'Neill", '\0"', imsi="26201"),
+            ChargerDescribed(2, "ACME", "Super"),
+            ChargerDescribed(9, "of a removed", "charger"),
+        ]
+        resting.project_tail([(0, said)])
+        assert rows(resting, 'SELECT "chargerId", vendor, model, iccid, imsi FROM charger ORDER BY 1') == [
+            (1, "O'Neill", '\0"', None, "26201"),
+            (2, "ACME", "Super", None, None),
+            (3, "", None, None, None),
+        ]
+
+
+# The tables of one connection serve all examples.
+CON = duckdb.connect()
+migrate(CON, Path("memory"), T)
+
+CHARGER_IDS, NUMBERS, WORDS = st.integers(1, 2), st.integers(0, 4), st.sampled_from(["A", "B", "C"])
+REPORTED = st.one_of(
+    st.builds(ChargerDescribed, CHARGER_IDS, WORDS, WORDS, st.none() | WORDS),
+    st.builds(ConnectorsCounted, CHARGER_IDS, NUMBERS),
+    st.builds(
+        ConnectorStatusChanged, CHARGER_IDS, NUMBERS, st.just(T), st.just(RECEIVED), WORDS, WORDS, st.none() | WORDS
+    ),
+)
+
+
+@pytest.mark.slow  # a hundred examples against a real database
+@given(effects=st.lists(REPORTED, max_size=14), cuts=st.sets(st.integers(1, 13)))
+def test_what_chargers_report_does_not_depend_on_how_it_is_split(
+    effects: list[ChargerDescribed | ConnectorsCounted | ConnectorStatusChanged], cuts: set[int]
+) -> None:
+    """The rules said again, effect by effect, against every way to write the same effects together."""
+    CON.execute('DELETE FROM connector; DELETE FROM charger; INSERT INTO charger ("chargerId") VALUES (1), (2)')
+    bounds = [0, *sorted(cut for cut in cuts if cut < len(effects)), len(effects)]
+    for begin, end in pairwise(bounds):
+        CON.begin()
+        apply_charger_effects(CON, effects[begin:end])
+        CON.commit()
+
+    chargers: dict[int, list[object]] = {1: [0, None, None, None], 2: [0, None, None, None]}
+    connectors: dict[tuple[int, int], tuple[str | None, str | None, str | None]] = {}
+    for effect in effects:
+        charger = effect.charger_id
+        match effect:
+            case ChargerDescribed():
+                chargers[charger][1:] = [effect.vendor, effect.model, effect.charge_point_serial_number]
+            case ConnectorsCounted(connector_count=count):
+                chargers[charger][0] = count
+                for gone in [key for key in connectors if key[0] == charger and key[1] > count]:
+                    del connectors[gone]
+                for number in range(1, count + 1):
+                    connectors.setdefault((charger, number), (None, None, None))
+            case ConnectorStatusChanged():
+                connectors[charger, effect.connector_id] = (effect.status, effect.error_code, effect.info)
+    found = 'SELECT "chargerId", "connectorCount", vendor, model, "chargePointSerialNumber" FROM charger'
+    assert {row[0]: [*row[1:]] for row in CON.execute(found).fetchall()} == chargers
+    found = 'SELECT "chargerId", "connectorId", status, "errorCode", info FROM connector'
+    assert {(row[0], row[1]): row[2:] for row in CON.execute(found).fetchall()} == connectors

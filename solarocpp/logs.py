@@ -45,6 +45,9 @@ EVENTS: Mapping[str, EventName] = {
     # links
     "link_opened": EventName("info", "a charge point is connected"),
     "link_closed": EventName("info", "a link ended; carries the reason and what passed over it"),
+    "links_unrecorded": EventName(
+        "warning", "a charger connects again and again; carries how many links were not told of"
+    ),
     "link_replaced": EventName("info", "a newer link of the same charger took over"),
     "link_unprotected": EventName("warning", "a password came in the clear, and not from this network"),
     "link_unauthenticated": EventName("warning", "a charge point came in without proof; error: from elsewhere"),

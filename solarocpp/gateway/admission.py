@@ -16,11 +16,12 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 import msgspec
+import structlog
 import trio
 
 from solarocpp.errors import RegistryError, StoreError
 from solarocpp.gateway.connection import Link
-from solarocpp.gateway.door import DoorBook
+from solarocpp.gateway.door import PAGE_S, DoorBook
 from solarocpp.gateway.handshake import (
     Admitted,
     Claim,
@@ -49,6 +50,8 @@ TLS_LINGER_S: Final = 0.2
 """The same, over TLS: for what is still under way from there."""
 CHECKS_A_LINE: Final = 4
 """Passwords from one address that are checked at once: a burst must not be through before its first failure counts."""
+
+log = structlog.get_logger()
 
 
 class Gateway:
@@ -97,6 +100,7 @@ class Gateway:
         async with trio.open_nursery() as nursery:
             address = await nursery.start(self._listener.serve, links)
             nursery.start_soon(self._book.keep)
+            nursery.start_soon(self._tell_of_flapping)
             if self._tls.context is not None:
                 nursery.start_soon(self._tls.watch)
             task_status.started(address)
@@ -249,6 +253,31 @@ class Gateway:
 
     def _record(self, happened: EventHappened) -> None:
         self._services.store.record(None, (happened,))
+
+    async def _tell_of_flapping(self) -> None:
+        """Tells once a minute which chargers connected again and again, until cancelled."""
+        try:
+            while True:
+                await trio.sleep(PAGE_S)
+                self._turn_flapping_page()
+        finally:
+            self._turn_flapping_page()
+
+    def _turn_flapping_page(self) -> None:
+        registry = self._services.registry
+        for charger_id, count in self._services.roster.flapping.turn_page().items():
+            try:
+                charger = registry.charger(charger_id)
+            except KeyError:
+                continue  # removed meanwhile
+            log.warning("links_unrecorded", identifier=charger.identifier, count=count)
+            message = f"connected {count} more times within a minute"
+            data: dict[str, str | int | float | bool | None] = {"cp": charger.identifier, "count": count}
+            self._record(
+                EventHappened(
+                    self._services.clock(), "links_unrecorded", charger.identifier, message, data, charger.account_id
+                )
+            )
 
     def _heed_change(self, change: ChargerChanged | CredentialChanged) -> None:
         """Ends the links that a change of the registry concerns, at once (Q15)."""

@@ -32,13 +32,14 @@ EventData = dict[str, str | int | float | bool | None]
 class LinkJournal:
     """Tells of one link, and counts."""
 
-    __slots__ = ("_admitted", "_peer", "_services", "_since", "link_id", "messages", "refused", "repairs")
+    __slots__ = ("_admitted", "_peer", "_services", "_since", "_told", "link_id", "messages", "refused", "repairs")
 
     def __init__(self, services: Services, admitted: Admitted, peer: Peer) -> None:
         self._services = services
         self._admitted = admitted
         self._peer = peer
         self._since = services.clock()
+        self._told = True
         self.link_id = uuid4()
         self.messages = 0
         self.refused = 0
@@ -88,7 +89,10 @@ class LinkJournal:
 
     def opened(self, *, replaced: bool) -> None:
         """The link is open; `replaced`: it took over from an older one."""
-        claim = self._admitted.claim
+        charger, claim = self._admitted.charger, self._admitted.claim
+        self._told = self._services.roster.flapping.note_opened(charger.charger_id)
+        if not self._told:
+            return
         origin: EventData = {
             **claim.described,
             "peer": self._peer.host,
@@ -124,6 +128,8 @@ class LinkJournal:
 
     def closed(self, reason: str) -> None:
         """The link is closed."""
+        if not self._told:
+            return
         summary: EventData = {
             "seconds": round((self._services.clock() - self._since).total_seconds(), 1),
             "messages": self.messages,
@@ -160,6 +166,8 @@ class LinkJournal:
                 )
 
     def _event(self, name: str, message: str, data: EventData) -> None:
+        if not self._told:
+            return
         charger = self._admitted.charger
         happened = EventHappened(
             created=self._services.clock(),

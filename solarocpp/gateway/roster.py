@@ -14,6 +14,7 @@ import msgspec
 import trio
 
 from solarocpp.errors import NotConnected
+from solarocpp.gateway.flapping import Flapping
 from solarocpp.ocpp.datatypes import ChargePointId
 from solarocpp.ocpp.messages import OcppMessage
 
@@ -85,6 +86,8 @@ class Roster:
     def __init__(self) -> None:
         self._links: dict[int, RosterLink] = {}
         self._changed = trio.Event()
+        self.flapping = Flapping()
+        """Chargers that connect again and again."""
         self.last_exchanges: dict[int, tuple[str, str]] = {}
         """The last stored exchange of each charger, CALL and answer as frames: it may come again on a new link."""
         self.answers_pings: dict[int, bool] = {}

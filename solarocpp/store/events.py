@@ -19,6 +19,7 @@ EVENT_TAGS: Mapping[str, tuple[str, ...]] = {
     "handshake_repaired": _CHARGER,
     "link_opened": ("ocpp", "charger", "connected"),
     "link_closed": ("ocpp", "charger", "disconnected"),
+    "links_unrecorded": ("ocpp", "charger", "connected"),
     "link_unprotected": _CHARGER,
     "link_unauthenticated": _CHARGER,
     "call_refused": ("ocpp", "message", "sent", "error"),

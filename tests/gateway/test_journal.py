@@ -13,6 +13,7 @@ from client_frames import PING, PONG, TEXT, masked
 from gateway_server import Server, exchange
 
 from solarocpp.gateway.connection import Link
+from solarocpp.gateway.flapping import Flapping
 from solarocpp.gateway.peers import Peer, PeerCertificate
 from solarocpp.gateway.roster import LinkInfo
 
@@ -115,3 +116,33 @@ async def test_who_comes_unprotected_is_warned_of_once_a_link(
         await client.receive_some(1000)
     told = await events(server, "link_unprotected", "link_unauthenticated")
     assert [(name, message) for name, message, _ in told] == warning
+
+
+def test_of_the_same_charger_ten_links_a_minute_are_told_of() -> None:
+    flapping = Flapping()
+    assert [flapping.note_opened(7) for _ in range(12)] == [True] * 10 + [False] * 2
+    assert [flapping.note_opened(8) for _ in range(3)] == [True] * 3
+    assert flapping.turn_page() == {7: 2}
+    assert flapping.note_opened(7)
+    assert flapping.turn_page() == {}
+
+
+async def test_a_charger_that_connects_again_and_again_does_not_fill_the_store(server: Server) -> None:
+    for _ in range(12):
+        async with server.connect("cp001") as ws:
+            await exchange(ws, [2, "h", "Heartbeat", {}])
+            await exchange(ws, [2, "x", "Nonsense", {}])
+    server.gateway._turn_flapping_page()
+    counts = await server.rows("SELECT name, count(*) FROM event GROUP BY name ORDER BY name")
+    assert counts == [
+        ("call_refused", 10),
+        ("handshake_repaired", 10),
+        ("link_closed", 10),
+        ("link_opened", 10),
+        ("links_unrecorded", 1),
+    ]
+    told = await server.rows(
+        "SELECT identifier, message, data::VARCHAR, tags, accountId FROM event WHERE name = 'links_unrecorded'"
+    )
+    message = "connected 2 more times within a minute"
+    assert told == [("CP001", message, '{"cp":"CP001","count":2}', ["ocpp", "charger", "connected"], 1)]

@@ -65,6 +65,8 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 _CALLER: Final = "caller"
+# Of an account's number; a BIGINT has 19, and Python refuses to read what has thousands.
+MOST_DIGITS: Final = 18
 
 
 def require_bearer(app: ASGIApp, admin_token: str, find_token: Callable[[str], ApiToken | None]) -> ASGIApp:
@@ -123,7 +125,7 @@ async def provide_caller(request: Request[Any, Any, Any], registry: NamedDepende
     named = request.headers.get(ACCOUNT_HEADER)
     if named is None:
         return caller
-    if not named.isdecimal():
+    if not (named.isascii() and named.isdecimal() and len(named) <= MOST_DIGITS):
         raise ValidationException(f"{ACCOUNT_HEADER}: Expected the number of an account.")
     account_id = int(named)
     if caller.whole_box or account_id == caller.account_id:

@@ -64,7 +64,7 @@ async def test_identifiers_and_id_tags_are_unique_within_an_account_only(registr
     assert registry.charger_by_identifier("CP001") is None
     with pytest.raises(RegistryError, match="There is no node 1; there is 2"):
         await registry.add_charger(NewCharger(identifier="CP002", node_id=1), now=NOW, account_id=2)
-    with pytest.raises(RegistryError, match="Node 1 belongs to another account"):
+    with pytest.raises(RegistryError, match="The number 1 is taken; choose another for the node"):
         await registry.add_charger(NewCharger(identifier="CP002", node_id=1, create_node=True), now=NOW, account_id=2)
 
 

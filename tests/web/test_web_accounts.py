@@ -351,9 +351,10 @@ async def test_whoever_has_the_whole_box_may_speak_for_an_account(box: Box) -> N
                 404,
                 {"error": "There is no account 99. See: solarocpp account list", "kind": "account_unknown"},
             )
-        async with box.api.as_caller(token, **{"Solarocpp-Account": "mill"}) as http:
-            answer = await http.get("/api/chargers")
-            assert (answer.status_code, answer.json()["kind"]) == (400, "bad_request")
+        for odd in ("mill", "-1", "9" * 5000):
+            async with box.api.as_caller(token, **{"Solarocpp-Account": odd}) as http:
+                answer = await http.get("/api/chargers")
+                assert (answer.status_code, answer.json()["kind"]) == (400, "bad_request")
 
 
 async def test_what_an_account_makes_is_its_own(box: Box) -> None:

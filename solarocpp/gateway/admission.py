@@ -39,7 +39,7 @@ from solarocpp.gateway.proxies import TrustedProxies, read_forwarding
 from solarocpp.gateway.refusals import Refused, refusal_response, refused
 from solarocpp.gateway.request_head import RequestHead
 from solarocpp.gateway.services import Services
-from solarocpp.gateway.throttle import Throttle, TooMany, Who, address_key
+from solarocpp.gateway.throttle import MOST_WAITING, Throttle, TooMany, Who, address_key
 from solarocpp.gateway.tls import TlsKeeper
 from solarocpp.registry import Charger, ChargerChanged, Credential, CredentialChanged
 from solarocpp.store.effects import EventHappened
@@ -187,13 +187,16 @@ class Gateway:
         checks = self._checks_of.setdefault(line, trio.CapacityLimiter(CHECKS_A_LINE))
         waited = False
         while True:
+            if checks.statistics().tasks_waiting >= MOST_WAITING and self._throttle.slows(
+                peer.host, trio.current_time()
+            ):
+                return _throttled(peer, 1)  # until then the line is shorter
             async with checks:
                 if registry.recall(credential, password):  # whoever was before us had the same
                     return True
                 turn = self._throttle.judge(peer.host, who, trio.current_time(), waited=waited)
                 if isinstance(turn, TooMany):
-                    retry = (("Retry-After", str(turn.seconds)),)
-                    return refused("throttled", retry, address=peer.host, wait=turn.seconds)
+                    return _throttled(peer, turn.seconds)
                 if not turn.seconds:
                     return await self._check(who, password, credential, peer)
             await trio.sleep(turn.seconds)
@@ -289,6 +292,10 @@ class Gateway:
         for link in list(self._links):
             if link.charger_id == change.charger_id:
                 link.heed_change()
+
+
+def _throttled(peer: Peer, seconds: int) -> Refused:
+    return refused("throttled", (("Retry-After", str(seconds)),), address=peer.host, wait=seconds)
 
 
 async def _answer(stream: trio.abc.Stream, refusal: Refused) -> None:

@@ -2,9 +2,9 @@
 
 Failures are counted by address, by credential, and by both together. A credential is its username and what is
 stored for it, so whoever has a new password does not pay for failures of the old one. Past the first limit
-a check has to wait for its slot, one a `failure_delay_s` and address; past the second the pair is refused
-unchecked. A pair that never failed has slots of its own, so a guesser behind the same NAT, or a charger with
-a wrong password, costs its neighbours one delay and no more. What is known to be right is not asked about here.
+a pair that has failed waits for its slot, one a `failure_delay_s` and address; past the second it is refused
+unchecked. A pair that never failed is delayed once and has no slot to wait for, so a guesser behind the same NAT,
+with one username or with thousands, costs its neighbours one delay. What is known to be right is not asked about here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from solarocpp.gateway.proxies import plain_address
 KEPT: Final = 10_000
 """Entries of each count; the one that failed longest ago goes first. About 2 MB when full."""
 MOST_WAITING: Final = 50
-"""Slots given out ahead, for one address: nearly a minute; chargers hang up and come again long before."""
+"""Of one address that has failed: slots given out ahead, and checks that wait to be made.
+
+The slots are nearly a minute; chargers hang up and come again long before. The checks are about a second.
+"""
 
 K = TypeVar("K", bound=Hashable)
 
@@ -77,27 +80,32 @@ class Throttle:
         self._addresses: _Failures[str] = _Failures(memory_s)
         self._credentials: _Failures[Who] = _Failures(memory_s)
         self._pairs: _Failures[tuple[str, Who]] = _Failures(memory_s)
-        self._next_slots: OrderedDict[tuple[str, bool], float] = OrderedDict()
+        self._next_slots: OrderedDict[str, float] = OrderedDict()
 
     def judge(self, host: str, who: Who, now: float, *, waited: bool = False) -> Wait | TooMany:
-        """Says when the password of `who`, sent from `host`, may be checked. A wait is a slot; `waited`: it came."""
+        """Says when the password of `who`, sent from `host`, may be checked. `waited`: as long as was said."""
         address = address_key(host)
         pair = (address, who)
         failed = self._pairs.count(pair, now)
-        if failed >= self._config.failures_before_refusal:
+        most = max(failed, self._addresses.count(address, now), self._credentials.count(who, now))
+        # Only who has failed pays for what others did.
+        if failed and most >= self._config.failures_before_refusal:
             return TooMany(self._pairs.seconds_left(pair, now))
-        most = max(self._addresses.count(address, now), self._credentials.count(who, now))
         if waited or most < self._config.failures_before_delay:
             return Wait(0.0)
-        return self._take_slot((address, failed > 0), now)
+        return self._take_slot(address, now) if failed else Wait(self._config.failure_delay_s)
 
-    def _take_slot(self, lane: tuple[str, bool], now: float) -> Wait | TooMany:
+    def slows(self, host: str, now: float) -> bool:
+        """Tells whether so much from this address was wrong that its checks may not pile up."""
+        return self._addresses.count(address_key(host), now) >= self._config.failures_before_delay
+
+    def _take_slot(self, address: str, now: float) -> Wait | TooMany:
         delay_s = self._config.failure_delay_s
-        slot = max(now, self._next_slots.get(lane, now)) + delay_s
+        slot = max(now, self._next_slots.get(address, now)) + delay_s
         if slot - now > MOST_WAITING * delay_s:
             return TooMany(max(1, ceil(slot - now)))
-        self._next_slots[lane] = slot
-        self._next_slots.move_to_end(lane)
+        self._next_slots[address] = slot
+        self._next_slots.move_to_end(address)
         if len(self._next_slots) > KEPT:
             self._next_slots.popitem(last=False)
         return Wait(slot - now)

@@ -380,6 +380,36 @@ class TestThrottle:
         assert statuses.count(401) <= 12  # 4, and those that were being checked meanwhile
 
 
+class TestManyNames:
+    """A guesser that makes up usernames, behind the NAT of honest chargers."""
+
+    @pytest.fixture
+    def server_config(self, config: Config) -> Config:
+        return msgspec.structs.replace(config, failure_delay_s=0.2)
+
+    async def test_a_right_password_gets_in_among_many_made_up_names(self, server: Server) -> None:
+        """The password is a chosen one, and not remembered: it has to be checked like theirs."""
+        told: list[tuple[int, bytes]] = []
+
+        async def guess(number: int) -> None:
+            answer = await server.answer(handshake(authorization=basic(f"user{number}", "wrong")))
+            told.append((int(answer.split(b" ", 2)[1]), answer))
+
+        async with trio.open_nursery() as nursery:
+            for number in range(70):
+                nursery.start_soon(guess, number)
+            while len(told) < 5:
+                await trio.lowlevel.checkpoint()
+            statuses = []
+            with trio.fail_after(10):
+                while 101 not in statuses:
+                    statuses.append(await status(server))
+        assert set(statuses) <= {101, 429}
+        assert len(told) == 70
+        assert {code for code, _ in told} <= {401, 429}
+        assert all(b"Retry-After: 1\r\n" in answer for code, answer in told if code == 429)
+
+
 # -- how many --------------------------------------------------------------------------------------------
 
 

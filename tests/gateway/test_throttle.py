@@ -65,6 +65,35 @@ def test_neighbours_of_a_guesser_pay_one_delay_at_most(throttle: Throttle) -> No
     assert throttle.judge(HERE, BAR, 5.0) == Wait(1.0)
 
 
+def test_neighbours_of_a_guesser_with_many_usernames_pay_one_delay_at_most(throttle: Throttle) -> None:
+    """Each made-up name is a pair that never failed, as an honest charger's is; none waits for another."""
+    fail(throttle, 25, who=("guessed", ""))
+    made_up = [throttle.judge(HERE, (f"user{number}", ""), 0.0) for number in range(70)]
+    assert made_up == [Wait(1.0)] * 70
+    assert throttle.judge(HERE, FOO, 0.0) == Wait(1.0)
+    assert throttle.judge(HERE, FOO, 1.0, waited=True) == Wait(0.0)
+
+
+@pytest.mark.parametrize(("host", "who"), [(HERE, BAR), (THERE, FOO)])
+def test_on_a_line_or_with_a_username_that_guesses_one_failure_is_enough(
+    throttle: Throttle, host: str, who: tuple[str, str]
+) -> None:
+    """Else a guesser would have as many guesses a username, and a botnet as many an address."""
+    fail(throttle, 20)
+    assert throttle.judge(host, who, 5.0) == Wait(1.0)
+    fail(throttle, 1, host, who, now=5.0)
+    assert throttle.judge(host, who, 10.0) == TooMany(55)
+
+
+def test_checks_may_pile_up_until_an_address_has_failed(throttle: Throttle) -> None:
+    fail(throttle, 4)
+    assert not throttle.slows(HERE, 0.0)
+    fail(throttle, 1)
+    assert throttle.slows(HERE, 59.0)
+    assert not throttle.slows(THERE, 0.0)
+    assert not throttle.slows(HERE, 61.0)
+
+
 def test_a_waiting_line_has_an_end(throttle: Throttle) -> None:
     fail(throttle, 5)
     waits = [throttle.judge(HERE, FOO, 0.0) for _ in range(51)]

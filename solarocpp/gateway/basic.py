@@ -23,10 +23,12 @@ class BasicCredentials(msgspec.Struct, frozen=True):
 def read_basic(header: str) -> BasicCredentials | None:
     """Reads `Authorization`; None: it is not Basic, or holds no `user:password`.
 
-    The scheme word is not looked at, some chargers send `Basic:`. Everything behind the first colon is the
-    password, colons and all.
+    The scheme word is not looked at, some chargers send `Basic:`, with a blank behind it or without. Everything
+    behind the first colon of what it encodes is the password, colons and all.
     """
-    scheme, _, encoded = header.strip().partition(" ")
+    scheme, gap, encoded = header.strip().partition(" ")
+    if not gap:
+        scheme, gap, encoded = scheme.partition(":")
     try:
         decoded = base64.b64decode(encoded.strip().encode("ascii"), validate=True)
     except (binascii.Error, ValueError):
@@ -34,7 +36,7 @@ def read_basic(header: str) -> BasicCredentials | None:
     username, colon, password = decoded.partition(b":")
     if not colon or not username:
         return None
-    repairs = () if scheme.lower() == "basic" else ("scheme_word",)
+    repairs = () if (scheme.lower(), gap) == ("basic", " ") else ("scheme_word",)
     return BasicCredentials(_text(username), password, repairs)
 
 

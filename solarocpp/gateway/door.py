@@ -17,13 +17,16 @@ import trio
 
 from solarocpp.gateway.peers import Peer
 from solarocpp.gateway.refusals import Refused
+from solarocpp.gateway.throttle import address_key
 from solarocpp.store.effects import EventHappened
 
 PAGE_S: Final = 60.0
 NOISE_A_PAGE: Final = 5
 """Enough to see that a charger speaks TLS on the wrong port; a scan of every port of a network is no more."""
-REFUSALS_A_PAGE: Final = 60
-"""A site of a few hundred chargers that are all set up wrong still shows every one within minutes."""
+REFUSALS_OF_A_LINE: Final = 60
+"""Of one address. A site of a few hundred chargers that are all set up wrong still shows every one within minutes."""
+REFUSALS_A_PAGE: Final = 600
+"""Of all: one who floods takes its own share, and ten of them do not fill the store."""
 SAME_A_PAGE: Final = 10
 """A charger that dials every five seconds says no more in the twelve rows a minute than in ten."""
 PROBE: Final = "probe"
@@ -56,6 +59,8 @@ class DoorBook:
         """Connections that were not let in, by the kind of refusal; since the start."""
         self._page_ends = float("-inf")
         self._noise = 0
+        self._refusals = 0
+        self._of_line: Counter[str] = Counter()
         self._same: Counter[tuple[str, str | None, str]] = Counter()
         self._unrecorded: Counter[str] = Counter()
 
@@ -85,10 +90,17 @@ class DoorBook:
         """A request head was refused; `said` is what may be recorded of it, `account_id` whose event it is."""
         self.counts[refusal.kind] += 1
         self._turn_page_if_due()
-        same = (peer.host, identifier, refusal.kind)
-        if self._same.total() >= REFUSALS_A_PAGE or self._same[same] >= SAME_A_PAGE:
+        line = address_key(peer.host)
+        same = (line, identifier, refusal.kind)
+        if (
+            self._refusals >= REFUSALS_A_PAGE
+            or self._of_line[line] >= REFUSALS_OF_A_LINE
+            or self._same[same] >= SAME_A_PAGE
+        ):
             self._unrecorded[refusal.kind] += 1
             return
+        self._refusals += 1
+        self._of_line[line] += 1
         self._same[same] += 1
         self._write("handshake_refused", refusal, peer, said, identifier, account_id)
 
@@ -96,7 +108,8 @@ class DoorBook:
         """Begins a new page; tells first what did not fit on the old one."""
         missed, self._unrecorded = self._unrecorded, Counter()
         self._page_ends = self._seconds() + PAGE_S
-        self._noise = 0
+        self._noise = self._refusals = 0
+        self._of_line.clear()
         self._same.clear()
         if missed:
             log.warning("attempts_unrecorded", count=missed.total(), **missed)

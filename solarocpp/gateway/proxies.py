@@ -26,6 +26,7 @@ V2_START: Final = b"\r\n\r\n\x00\r\nQUIT\n"
 V2_FIXED: Final = 16
 """Bytes that tell how many more there are."""
 _V2_LOCAL, _V2_PROXY = 0x20, 0x21
+_V2_UNSPECIFIED: Final = 0x0
 _V2_ADDRESSES: Final = {0x1: 4, 0x2: 16}  # bytes of one address, by family
 _TLV_SSL, _TLV_SSL_VERSION, _CLIENT_SSL = 0x20, 0x21, 0x01
 
@@ -80,6 +81,13 @@ class Forwarded(msgspec.Struct, frozen=True):
     tls: str | None = None
 
 
+def begins_proxy_header(seen: bytes) -> bool | None:
+    """Tells from the first bytes of a connection whether a PROXY header comes; None: more of them must be seen."""
+    if any(seen.startswith(start) for start in (V1_START, V2_START)):
+        return True
+    return None if any(start.startswith(seen) for start in (V1_START, V2_START)) else False
+
+
 def read_v1(line: bytes) -> Forwarded | None:
     """Reads a PROXY line of version 1, with its line end; None: it is none."""
     words = line.removesuffix(b"\r\n").decode("ascii", "replace").split(" ")
@@ -100,7 +108,7 @@ def read_v2(header: bytes) -> Forwarded | None:
     if not header.startswith(V2_START) or len(header) < V2_FIXED or len(header) != V2_FIXED + v2_length(header):
         return None
     command, family, body = header[12], header[13] >> 4, header[V2_FIXED:]
-    if command == _V2_LOCAL:
+    if command == _V2_LOCAL or (command == _V2_PROXY and family == _V2_UNSPECIFIED):
         return Forwarded()
     size = _V2_ADDRESSES.get(family)
     if command != _V2_PROXY or size is None or len(body) < 2 * size + 4:
@@ -151,17 +159,34 @@ def read_forwarding(peer: Peer, head: RequestHead, trusted: TrustedProxies) -> P
     """
     if not trusted.trusts(peer.host):
         return peer
-    chains = [chain for chain in (_forwarded_chain(head), _x_forwarded_chain(head)) if chain]
-    if not chains:
+    chains = {"Forwarded": _forwarded_chain(head), "X-Forwarded-For": _x_forwarded_chain(head)}
+    clients = {header: _client_of(chain, trusted) for header, chain in chains.items() if chain}
+    for header, client in clients.items():
+        if client.host is None:
+            return refused("unreadable_forwarding", header=header)
+    if not clients:
         return peer
-    clients = [_client_of(chain, trusted) for chain in chains]
-    if any(client.host != clients[0].host for client in clients):
+    if len({client.host for client in clients.values()}) > 1:
         return refused("bad_forwarding")
-    client = clients[0]
-    if client.host is None:
-        return refused("bad_forwarding")
+    client = next(iter(clients.values()))
     # Between the proxy and us there may be TLS, too; it says nothing about the charger.
-    return Peer(host=client.host, port=client.port, via=peer.via or peer.host, tls=client.tls)
+    return Peer(host=client.host or "", port=client.port, via=peer.via or peer.host, tls=client.tls)
+
+
+_NO_CERTIFICATE: Final = frozenset({"", "-", "(null)"})
+"""What proxies write into the header where no client certificate was shown (nginx, haproxy, Apache)."""
+
+
+def passed_certificate(head: RequestHead, header: str) -> str | Refused:
+    """Finds what a trusted proxy passed on as client certificate; empty: none was shown to it.
+
+    A proxy that adds its header behind the one that a stranger sent would have us choose between the two.
+    """
+    name = header.lower()
+    if name in head.repeated:
+        return refused("repeated_header", header=header)
+    value = head.headers.get(name, "").strip()
+    return "" if value in _NO_CERTIFICATE else value
 
 
 def _client_of(chain: list[Forwarded], trusted: TrustedProxies) -> Forwarded:

@@ -30,6 +30,8 @@ class RequestHead(msgspec.Struct, frozen=True):
     """Repeated ones are joined by commas (RFC 9110 §5.3), so that nobody can hide one behind another."""
     repairs: tuple[str, ...] = ()
     """Names of the leniences that reading took."""
+    repeated: frozenset[str] = frozenset()
+    """Headers that came more than once and did not say the same; of one that is no list, nobody knows which is true."""
 
     def elements(self, name: str) -> tuple[str, ...]:
         """Splits a header that is a list."""
@@ -68,4 +70,5 @@ def read_head(raw: bytes) -> RequestHead | Refused:
     if _UNENCODED.search(match["target"]):
         repairs.append("target_unencoded")
     joined: Final = {name: ", ".join(values) for name, values in headers.items()}
-    return RequestHead(match["method"], match["target"], joined, tuple(dict.fromkeys(repairs)))
+    repeated = frozenset(name for name, values in headers.items() if len(values) > 1)
+    return RequestHead(match["method"], match["target"], joined, tuple(dict.fromkeys(repairs)), repeated)

@@ -32,6 +32,10 @@ def test_credentials_are_read(header: str, username: str, password: bytes) -> No
     assert read_basic(header) == BasicCredentials(username, password)
 
 
+def test_a_colon_without_a_blank_ends_the_scheme_word() -> None:
+    assert read_basic("Basic:Zm9vOmJhcg==") == BasicCredentials("foo", b"bar", ("scheme_word",))
+
+
 @pytest.mark.parametrize("scheme", ["Basic:", "Diddly"])
 def test_the_scheme_word_is_not_looked_at_but_noted(scheme: str) -> None:
     assert read_basic(basic(b"foo:bar", scheme)) == BasicCredentials("foo", b"bar", ("scheme_word",))

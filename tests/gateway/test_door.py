@@ -91,14 +91,28 @@ def test_a_charger_that_tries_for_ever_is_told_ten_times_a_minute(door: Door) ->
     assert len(door.rows) == 12
 
 
-def test_a_flood_from_everywhere_ends_at_sixty_rows(door: Door) -> None:
+def test_who_floods_hides_nobody_else(door: Door) -> None:
     for number in range(1000):
         door.refuse(identifier=f"CP{number}")
     assert len(door.rows) == 60
+    door.refuse(host="203.0.113.6")
+    assert len(door.rows) == 61
     door.now += 60.0
     door.refuse()
-    assert door.names[60:] == ["attempts_unrecorded", "handshake_refused"]
-    assert door.rows[60].data == {"wrong_password": 940}
+    assert door.names[61:] == ["attempts_unrecorded", "handshake_refused"]
+    assert door.rows[61].data == {"wrong_password": 940}
+
+
+def test_the_addresses_of_one_customer_share_what_one_address_has(door: Door) -> None:
+    for number in range(1000):
+        door.refuse(host=f"2001:db8::{number:x}", identifier=f"CP{number}")
+    assert len(door.rows) == 60
+
+
+def test_a_flood_from_everywhere_ends_at_six_hundred_rows(door: Door) -> None:
+    for number in range(1000):
+        door.refuse(host=f"10.0.{number // 200}.{number % 200}")
+    assert len(door.rows) == 600
 
 
 def test_noise_does_not_keep_refusals_from_being_written(door: Door) -> None:

@@ -14,6 +14,8 @@ from solarocpp.gateway.proxies import (
     V2_START,
     Forwarded,
     TrustedProxies,
+    begins_proxy_header,
+    passed_certificate,
     plain_address,
     read_forwarding,
     read_v1,
@@ -21,7 +23,7 @@ from solarocpp.gateway.proxies import (
     v2_length,
 )
 from solarocpp.gateway.refusals import Refused
-from solarocpp.gateway.request_head import RequestHead
+from solarocpp.gateway.request_head import RequestHead, read_head
 
 PROXIES = TrustedProxies(["10.0.0.1", "10.1.0.0/16", "fd00::/8"])
 PROXY = Peer("10.0.0.1", 4000, tls="TLSv1.3")
@@ -97,6 +99,8 @@ OVER_TLS = b"\x04\x00\x02zz" + b"\x20\x00\x0f" + b"\x01\x00\x00\x00\x00" + b"\x2
             Forwarded("2001:db8::1", 1),
         ),
         (v2(b"", command=0x20, family=0), Forwarded()),  # a health check of the proxy's own
+        (v2(b"", family=0), Forwarded()),  # from what has no address: the connection's own is true
+        (v2(b"\x04\x00\x02zz", family=0), Forwarded()),
         (v2(FROM_V4[:-1]), None),
         (v2(FROM_V4, family=0x31), None),
         (v2(FROM_V4, command=0x22), None),
@@ -110,6 +114,24 @@ def test_version_2_is_read(header: bytes, forwarded: Forwarded | None) -> None:
 
 def test_the_length_of_version_2_is_known_from_its_fixed_part() -> None:
     assert v2_length(v2(b"x" * 300)[:16]) == 300
+
+
+@pytest.mark.parametrize(
+    ("seen", "begins"),
+    [
+        (b"PROXY TCP4", True),
+        (V2_START + b"!", True),
+        (b"P", None),
+        (b"PROXY", None),
+        (b"\r\n\r\n", None),
+        (b"POST / HTTP/1.1", False),
+        (b"PR/", False),
+        (b"\r\nGET", False),
+        (b"GET", False),
+    ],
+)
+def test_a_proxy_header_is_known_by_its_first_bytes(seen: bytes, begins: object) -> None:
+    assert begins_proxy_header(seen) is begins
 
 
 @given(st.binary(), st.binary())
@@ -151,18 +173,39 @@ def test_a_proxy_that_speaks_for_itself_is_the_peer() -> None:
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "kind", "named"),
     [
-        {"forwarded": "for=192.0.2.1", "x_forwarded_for": "192.0.2.2"},  # one of them is a stranger's
-        {"x_forwarded_for": "unknown"},
-        {"forwarded": "for=_hidden"},
-        {"forwarded": "proto=https"},
+        # One of them is a stranger's.
+        ({"forwarded": "for=192.0.2.1", "x_forwarded_for": "192.0.2.2"}, "bad_forwarding", "in two ways"),
+        ({"x_forwarded_for": "unknown"}, "unreadable_forwarding", "X-Forwarded-For"),
+        ({"forwarded": "for=_hidden"}, "unreadable_forwarding", "its Forwarded holds no address"),
+        ({"forwarded": "proto=https"}, "unreadable_forwarding", "Forwarded"),
+        ({"forwarded": "for=_x", "x_forwarded_for": "192.0.2.2"}, "unreadable_forwarding", "its Forwarded"),
     ],
 )
-def test_what_does_not_say_who_is_refused(headers: dict[str, str]) -> None:
+def test_what_does_not_say_who_is_refused(headers: dict[str, str], kind: str, named: str) -> None:
     found = forwarding(**headers)
     assert isinstance(found, Refused)
-    assert found.kind == "bad_forwarding"
+    assert found.kind == kind
+    assert named in found.reason
+
+
+@pytest.mark.parametrize("value", ["", " ", "-", "(null)"])
+def test_a_proxy_may_say_that_no_certificate_was_shown(value: str) -> None:
+    assert passed_certificate(RequestHead("GET", "/", {"x-cert": value}), "X-Cert") == ""
+    assert passed_certificate(RequestHead("GET", "/", {}), "X-Cert") == ""
+
+
+def test_a_certificate_that_came_twice_is_nobodys() -> None:
+    """The proxy added its own behind a stranger's; which is which cannot be told."""
+    head = read_head(b"GET / HTTP/1.1\r\nX-Cert: strangers\r\nX-Cert: (null)\r\n\r\n")
+    assert isinstance(head, RequestHead)
+    found = passed_certificate(head, "X-Cert")
+    assert isinstance(found, Refused)
+    assert (found.kind, found.reason) == (
+        "repeated_header",
+        "The header X-Cert came more than once, and said different things.",
+    )
 
 
 @given(st.text(), st.text(), st.text())

@@ -35,6 +35,7 @@ def test_repeated_headers_are_joined_so_that_none_hides_behind_another() -> None
     assert head.elements("forwarded") == ("for=a", "for=b", "for=c")
     assert head.headers["host"] == "x"  # said twice, but not differently
     assert head.elements("missing") == ()
+    assert head.repeated == {"forwarded"}
 
 
 @pytest.mark.parametrize("line", [b" X-Forwarded-For: 6.6.6.6", b"X-Forwarded-For : 6.6.6.6", b"\tX-Forwarded-For: 6"])

@@ -51,9 +51,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     client_ca: Path | None = None
-    """CA that signs the certificates of chargers: security profile 3 of the OCPP 1.6 security whitepaper."""
+    """CA that signs the certificates of chargers: security profile 3 of the OCPP 1.6 security whitepaper.
+
+    Behind a proxy that ends the TLS, what `client_cert_header` passes on is checked against it, too.
+    """
     client_auth: Literal["certificate", "both", "either"] = "certificate"
-    """With `client_ca`: chargers need a certificate, that and a password, or one of the two (for moving over)."""
+    """With `client_ca` or `client_cert_header`: chargers need a certificate, that and a password, or one of the two."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks that may say who is behind them: PROXY protocol, `Forwarded`, `X-Forwarded-For`."""
     client_cert_header: str = ""
@@ -108,12 +111,22 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         if (self.tls_cert is None) != (self.tls_key is None):
             missing = "tls_key" if self.tls_key is None else "tls_cert"
             raise ConfigError(missing, None, "both --tls-cert and --tls-key, or neither")
-        if self.client_ca is not None and self.tls_cert is None:
-            raise ConfigError("client_ca", str(self.client_ca), "only together with --tls-cert and --tls-key")
+        self._check_client_certificates()
         for key in ("tls_cert", "tls_key", "client_ca"):
             path: Path | None = getattr(self, key)
             if path is not None and not path.is_file():
                 raise ConfigError(key, str(path), "a readable PEM file")
+
+    def _check_client_certificates(self) -> None:
+        """What would ask nobody for a certificate must not look as if it did."""
+        if self.client_cert_header and not self.trusted_proxies:
+            raise ConfigError("client_cert_header", self.client_cert_header, "only together with --trusted-proxy")
+        if self.client_ca is not None and self.tls_cert is None and not self.client_cert_header:
+            allowed = "only together with --tls-cert and --tls-key, or with --client-cert-header"
+            raise ConfigError("client_ca", str(self.client_ca), allowed)
+        if self.client_auth != "certificate" and self.client_ca is None and not self.client_cert_header:
+            allowed = "only together with --client-ca or --client-cert-header"
+            raise ConfigError("client_auth", self.client_auth, allowed)
 
     @property
     def ocpp_address(self) -> Address:

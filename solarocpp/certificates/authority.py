@@ -32,6 +32,8 @@ AUTHORITY_YEARS: Final = 20
 """A new authority means a visit to every charger."""
 EARLIER: Final = timedelta(days=1)
 """Certificates are valid from a little before now: the clock of a charger that just started may be behind."""
+NO_ACCOUNT: Final = "solarocpp"
+"""Organization of what belongs to no account: too long for a hid, so it never is one."""
 MOST_NAME_CHARACTERS: Final = 64
 """Of a common name (RFC 5280, ub-common-name)."""
 
@@ -87,22 +89,26 @@ class Authority:
         The authority's own certificate follows in the file: no client needs it for its trust, but everybody who asks
         the server (`solarocpp tls check`) gets what to put into a charger (Q26, Q27).
         """
-        made = self._issue(names[0], _hosts(names), ExtendedKeyUsageOID.SERVER_AUTH, now=now, days=days)
+        subject = _name(names[0][:MOST_NAME_CHARACTERS])
+        made = self._issue(subject, _hosts(names), ExtendedKeyUsageOID.SERVER_AUTH, now=now, days=days)
         return Issued(made.certificate + self._certificate.public_bytes(Encoding.PEM), made.key)
 
-    def issue_charger(self, identifier: str, *, now: datetime, days: int) -> Issued:
+    def issue_charger(self, identifier: str, *, now: datetime, days: int, hid: str = "") -> Issued:
         """Issues a charger's certificate; its common name is the identity (security whitepaper 3.4.5).
+
+        With the hid of an account as organization it is good for that account's charger only.
 
         Raises:
             ConfigError: the identifier is longer than a common name can be.
         """
         if not 0 < len(identifier) <= MOST_NAME_CHARACTERS:
             raise ConfigError("--charger", identifier, f"1 to {MOST_NAME_CHARACTERS} characters, as in a common name")
-        return self._issue(identifier, (), ExtendedKeyUsageOID.CLIENT_AUTH, now=now, days=days)
+        subject = _name(identifier, hid or NO_ACCOUNT)
+        return self._issue(subject, (), ExtendedKeyUsageOID.CLIENT_AUTH, now=now, days=days)
 
     def _issue(
         self,
-        common_name: str,
+        subject: x509.Name,
         hosts: Iterable[x509.GeneralName],
         purpose: x509.ObjectIdentifier,
         *,
@@ -111,9 +117,7 @@ class Authority:
     ) -> Issued:
         key = ec.generate_private_key(ec.SECP256R1())
         until = min(now + timedelta(days=days), self._certificate.not_valid_after_utc)
-        builder = _builder(
-            _name(common_name[:MOST_NAME_CHARACTERS]), self._certificate.subject, key, now=now, until=until
-        )
+        builder = _builder(subject, self._certificate.subject, key, now=now, until=until)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(_usage(signs_certificates=False), critical=True)
         builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
@@ -140,10 +144,10 @@ def _builder(
     )
 
 
-def _name(common_name: str) -> x509.Name:
+def _name(common_name: str, organization: str = NO_ACCOUNT) -> x509.Name:
     return x509.Name(
         [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "solarocpp"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
             x509.NameAttribute(NameOID.COMMON_NAME, common_name),
         ]
     )

@@ -3,7 +3,7 @@
     ca.pem      put into every charger; also given to `serve --client-ca`
     ca.key      makes certificates that those chargers believe: the file to keep safe
     server.pem, server.key          for `serve --tls-cert`, `--tls-key`
-    chargers/IDENT.pem, IDENT.key   put into that charger
+    chargers/IDENT.pem, IDENT.key   put into that charger; those of one account in a folder chargers/HID
 
 An authority is never made anew where there is one: every charger would have to be visited. Keys are
 written for the owner's eyes only (0600).
@@ -49,9 +49,9 @@ class TlsFolder:
         self.server_key = directory / "server.key"
         self.chargers = directory / "chargers"
 
-    def charger(self, identifier: str) -> tuple[Path, Path]:
-        """Names the files of a charger: certificate and key."""
-        return charger_files(self.chargers, identifier)
+    def charger(self, identifier: str, hid: str = "") -> tuple[Path, Path]:
+        """Names the files of a charger, or of that which an account calls so: certificate and key."""
+        return charger_files(self.chargers / hid, identifier)
 
     def init(  # noqa: PLR0913 what a site is made of
         self,
@@ -62,10 +62,12 @@ class TlsFolder:
         now: datetime,
         days: int,
         renew: bool = False,
+        hid: str = "",
     ) -> Made:
         """Makes what is missing; with `renew` also the server's certificate anew, and those of `chargers`.
 
-        The server's is for `names`; without any, for those it had before, else for `fallback_names`.
+        The server's is for `names`; without any, for those it had before, else for `fallback_names`. Those of chargers
+        are good for the account with this `hid` only, if one is given.
 
         Raises:
             ConfigError: the authority is only half there, or a name cannot be in a certificate.
@@ -76,9 +78,9 @@ class TlsFolder:
             chosen = tuple(names) or self._names_before() or tuple(fallback_names)
             written += _write(self.server, self.server_key, authority.issue_server(chosen, now=now, days=days))
         for identifier in chargers:
-            certificate, key = self.charger(identifier)
+            certificate, key = self.charger(identifier, hid)
             if renew or not certificate.exists() or not key.exists():
-                written += _write(certificate, key, authority.issue_charger(identifier, now=now, days=days))
+                written += _write(certificate, key, authority.issue_charger(identifier, now=now, days=days, hid=hid))
         return Made(tuple(written), self._server())
 
     def _authority(self, name: str, now: datetime, written: list[Path]) -> Authority:

@@ -42,6 +42,8 @@ class Certificate(msgspec.Struct, frozen=True):
     issuer: str
     names: tuple[str, ...]
     """Common name and DNS names: one of a charger's is its identity."""
+    organization: str
+    """`O=` of its subject; of a charger's it may be the hid of its account."""
     hosts: tuple[str, ...]
     """DNS names and addresses of a server that a client may believe it to be (subject alternative names)."""
     serial: str
@@ -130,6 +132,7 @@ def _read(der: bytes) -> Certificate | None:
             subject=common[0] if common else found.subject.rfc4514_string(),
             issuer=next(iter(_common_names(found.issuer)), found.issuer.rfc4514_string()),
             names=tuple(dict.fromkeys((*common, *dns))),
+            organization=next(iter(_values(found.subject, NameOID.ORGANIZATION_NAME)), ""),
             hosts=tuple(dict.fromkeys((*dns, *addresses))),
             serial=serial.zfill(len(serial) + len(serial) % 2),  # whole bytes, as OpenSSL writes it
             not_before=found.not_valid_before_utc,
@@ -146,7 +149,11 @@ def _read(der: bytes) -> Certificate | None:
 
 
 def _common_names(name: x509.Name) -> tuple[str, ...]:
-    return tuple(str(part.value) for part in name.get_attributes_for_oid(NameOID.COMMON_NAME))
+    return _values(name, NameOID.COMMON_NAME)
+
+
+def _values(name: x509.Name, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
+    return tuple(str(part.value) for part in name.get_attributes_for_oid(oid))
 
 
 def _alternative_names(found: x509.Certificate) -> x509.SubjectAlternativeName:

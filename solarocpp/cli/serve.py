@@ -25,7 +25,8 @@ class Certificates:
     client_auth: Annotated[
         Literal["certificate", "both", "either"],
         Parameter(
-            help="With --client-ca: a charger proves itself by certificate, also by password, or by one of both."
+            help="With --client-ca or --client-cert-header: a charger proves itself by certificate, also by password, "
+            "or by one of both."
         ),
     ] = "certificate"
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import App, Parameter, validators
 
+from solarocpp.cli.client import reach_api
+from solarocpp.cli.options import HERE, Where
 from solarocpp.cli.output import remark
 from solarocpp.config import parse_address
 from solarocpp.errors import Unreachable
@@ -28,7 +30,7 @@ TLS_FOLDER: Final = "tls"
 
 
 @app.command(help_epilogue="Example: solarocpp tls init --name ocpp.example.org --charger CP001")
-def init(
+async def init(
     *,
     name: Annotated[
         tuple[str, ...],
@@ -46,16 +48,18 @@ def init(
     renew: Annotated[
         bool, Parameter(negative="", help="Make the server's certificate anew, and those of the named chargers.")
     ] = False,
-    data: Annotated[Path, Parameter(help="Data directory; the files are in its folder tls.")] = Path("data"),
+    where: Where = HERE,
 ) -> None:
     """Makes a private authority, a certificate for the server and some for chargers.
 
-    What is there is kept: an authority always, certificates unless --renew is given. A running server takes a new
-    certificate within ten seconds, without dropping anybody.
+    The files are in the folder tls of the data directory. What is there is kept: an authority always, certificates
+    unless --renew is given. A running server takes a new certificate within ten seconds, without dropping anybody.
+    With --account, those of chargers are good for chargers of that account only; without, for the first so called.
     """
     from solarocpp.certificates.folder import TlsFolder
 
-    folder = TlsFolder(data / TLS_FOLDER)
+    hid = "" if where.account is None else await _hid_of(where)
+    folder = TlsFolder(where.data / TLS_FOLDER)
     made = folder.init(
         names=name,
         fallback_names=_own_names(),
@@ -63,6 +67,7 @@ def init(
         now=datetime.now(UTC),
         days=days,
         renew=renew,
+        hid=hid,
     )
     for path in made.written:
         print(f"Made {path}")
@@ -70,10 +75,18 @@ def init(
     if left_out:
         remark(f"Warning: {folder.server} is kept, and not for {', '.join(left_out)}; --renew makes it anew.")
     print(f"The server is {', '.join(made.server.hosts)}, until {made.server.not_after:%Y-%m-%d}.")
-    print("\n".join(_next_steps(folder, made.server, data, charger)))
+    print("\n".join(_next_steps(folder, made.server, where.data, {one: folder.charger(one, hid) for one in charger})))
 
 
-def _next_steps(folder: TlsFolder, server: Certificate, data: Path, chargers: tuple[str, ...]) -> list[str]:
+async def _hid_of(where: Where) -> str:
+    """Asks for what stands for an account in certificates, as in URLs."""
+    async with reach_api(where) as api:
+        return str((await api.get("settings"))["hid"])
+
+
+def _next_steps(
+    folder: TlsFolder, server: Certificate, data: Path, chargers: dict[str, tuple[Path, Path]]
+) -> list[str]:
     host = server.hosts[0]
     client_ca = f" --client-ca {folder.authority}" if folder.chargers.exists() else ""
     steps = [
@@ -82,8 +95,7 @@ def _next_steps(folder: TlsFolder, server: Certificate, data: Path, chargers: tu
         f"Chargers:  connect to wss://{host}:9000/ocpp/j/v16/, and trust {folder.authority}: upload it where the",
         "           charger asks for a CA or root certificate of the central system.",
     ]
-    for identifier in chargers:
-        certificate, key = folder.charger(identifier)
+    for identifier, (certificate, key) in chargers.items():
         steps.append(f"           {identifier} also gets {certificate} and {key}.")
     steps += [
         f"Check:     solarocpp tls check {host}:9000 --ca {folder.authority}",

@@ -38,6 +38,7 @@ from solarocpp.gateway.peers import Peer, PeerCertificate
 from solarocpp.gateway.proxies import TrustedProxies, read_forwarding
 from solarocpp.gateway.refusals import Refused, refusal_response, refused
 from solarocpp.gateway.request_head import RequestHead
+from solarocpp.gateway.room import Room
 from solarocpp.gateway.services import Services
 from solarocpp.gateway.throttle import MOST_WAITING, Throttle, TooMany, Who, address_key
 from solarocpp.gateway.tls import TlsKeeper
@@ -71,7 +72,7 @@ class Gateway:
         self._book = DoorBook(self._record, services.clock)
         self._listener = Listener(config, self._tls, self._book, self._receive)
         self._links: set[Link] = set()  # those that still shake hands, too
-        self._links_from: Counter[str] = Counter()  # by line; only those that have some
+        self._room = Room(config)
         self._checks_of: WeakValueDictionary[str, trio.CapacityLimiter] = WeakValueDictionary()  # by line
         services.registry.watch(self._heed_change)
 
@@ -101,8 +102,7 @@ class Gateway:
             address = await nursery.start(self._listener.serve, links)
             nursery.start_soon(self._book.keep)
             nursery.start_soon(self._tell_of_flapping)
-            if self._tls.context is not None:
-                nursery.start_soon(self._tls.watch)
+            nursery.start_soon(self._tls.watch)
             task_status.started(address)
 
     # -- one connection --------------------------------------------------------------------------------------
@@ -115,17 +115,15 @@ class Gateway:
             await _answer(stream, verdict)
             return
         link = Link(self._services, verdict, stream, peer, early)
-        line = address_key(peer.host)
+        charger_id = link.charger_id
         del arrival, verdict, early, stream  # what follows may last for months
         self._links.add(link)
-        self._links_from[line] += 1
+        self._room.enter(charger_id, peer.host)
         try:
             await link.run()
         finally:
             self._links.discard(link)
-            self._links_from[line] -= 1
-            if not self._links_from[line]:
-                del self._links_from[line]
+            self._room.leave(charger_id, peer.host)
 
     async def _judge(self, arrival: Arrival) -> tuple[Peer, Admitted | Refused]:
         peer, head = arrival.peer, arrival.head
@@ -150,18 +148,16 @@ class Gateway:
 
     def _read_passed_certificate(self, name: str, value: str) -> PeerCertificate | Refused:
         """Reads what a proxy passed on; it has verified it, and with a CA of our own we look again."""
-        from solarocpp.certificates import fault_of, read_certificates, read_passed_certificate  # slow to import
+        from solarocpp.certificates import fault_of, read_passed_certificate  # slow to import
 
         found = read_passed_certificate(value)
         if found is None:
             return refused("bad_certificate_header", header=name)
-        client_ca = self._services.config.client_ca
-        if client_ca is not None:
-            # Read each time, as the listener's own is when it changes; behind a proxy that is not often.
-            fault = fault_of(found, read_certificates(client_ca.read_bytes()), now=self._services.clock())
+        if self._tls.client_authorities:
+            fault = fault_of(found, self._tls.client_authorities, now=self._services.clock())
             if fault is not None:
                 return refused("bad_certificate", fault=fault)
-        return PeerCertificate(found.names, found.serial, found.not_after)
+        return PeerCertificate(found.names, found.serial, found.not_after, found.organization)
 
     async def _judge_claim(self, claim: Claim, peer: Peer) -> Admitted | Refused:
         registry = self._services.registry
@@ -175,9 +171,13 @@ class Gateway:
             credential = registry.credential(credential.username) if credential and verified else None
         verdict = judge_claim(claim, credential, peer, registry, self._rules)
         if isinstance(verdict, Refused) and verdict.kind == "unknown_charger" and credential is not None:
-            problem = await self._meet(claim.identifier, credential, verdict)
+            problem = await self._meet(claim.identifier, credential, verdict, peer)
             verdict = problem or judge_claim(claim, credential, peer, registry, self._rules)
-        return verdict if isinstance(verdict, Refused) else self._find_room(verdict, peer)
+        if isinstance(verdict, Refused):
+            return verdict
+        # What was needed to get in is not kept: nobody asks for it again.
+        admitted = msgspec.structs.replace(verdict, claim=msgspec.structs.replace(verdict.claim, password=b""))
+        return self._room.refusal(admitted.charger.charger_id, peer.host) or admitted
 
     async def _verify(self, who: Who, password: bytes, credential: Credential | None, peer: Peer) -> bool | Refused:
         """Checks a password; what is known to be right never waits, whatever its neighbours do."""
@@ -208,10 +208,12 @@ class Gateway:
             self._throttle.note_failure(peer.host, who, trio.current_time())
         return right
 
-    async def _meet(self, identifier: str, credential: Credential, unknown: Refused) -> Refused | None:
+    async def _meet(self, identifier: str, credential: Credential, unknown: Refused, peer: Peer) -> Refused | None:
         """Makes a charger of one that nobody registered, where its account lets it in; else says why not."""
         if "/" in identifier or not credential.allows(identifier):
             return unknown  # with a slash it may hold a password, and those do not become names
+        if full := self._room.refusal(None, peer.host):
+            return full  # before it is made: a server that has no room must not fill its table
         try:
             await self._services.registry.meet_charger(identifier, credential.account_id, now=self._services.clock())
         except RegistryError as exc:
@@ -220,19 +222,6 @@ class Gateway:
         except StoreError:
             return refused("not_stored", identifier=identifier)
         return None
-
-    def _find_room(self, admitted: Admitted, peer: Peer) -> Admitted | Refused:
-        """Refuses one too many; a charger that is connected and comes again takes the place it has."""
-        config = self._services.config
-        limits = {
-            "full": (len(self._links), config.max_links),
-            "full_for_address": (self._links_from[address_key(peer.host)], config.max_links_per_address),
-        }
-        reached = [kind for kind, (links, limit) in limits.items() if links >= limit]
-        if reached and all(link.charger_id != admitted.charger.charger_id for link in self._links):
-            return refused(reached[0], limit=limits[reached[0]][1], address=peer.host)
-        # What was needed to get in is not kept: nobody asks for it again.
-        return msgspec.structs.replace(admitted, claim=msgspec.structs.replace(admitted.claim, password=b""))
 
     # -- what is told, and what changes ----------------------------------------------------------------------
 

@@ -61,8 +61,8 @@ def rules_of(config: Config) -> Rules:
     for name in config.strict:
         if name not in HANDSHAKE_LENIENCES:
             raise ConfigError("strict", name, ", ".join(sorted(HANDSHAKE_LENIENCES)))
-    # Without a CA of its own, only a proxy shows certificates here, and who comes without goes by the password.
-    return Rules(frozenset(config.strict), "either" if config.client_ca is None else config.client_auth)
+    wants_certificates = config.client_ca is not None or config.client_cert_header
+    return Rules(frozenset(config.strict), config.client_auth if wants_certificates else "either")
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -105,6 +105,9 @@ class Directory(Protocol):
 
     def charger_by_identifier(self, identifier: str, account_id: int | None = None) -> Charger | None:
         """Finds a charger by identifier, ignoring case (Q10); without account only if it is the only one."""
+
+    def first_charger(self, identifier: str) -> Charger | None:
+        """Finds, of all chargers on the box that are called so, the one registered first."""
 
     def account_by_hid(self, hid: str) -> Account | None:
         """Finds the account that a path names."""
@@ -237,14 +240,15 @@ def find_credential(claim: Claim, directory: Directory) -> tuple[Credential | No
     return found, claim
 
 
-def account_of(claim: Claim, credential: Credential | None, directory: Directory) -> int | None:
-    """Tells whose charger this may be: of the credential; else of the hid; else of the only one so called."""
+def account_of(claim: Claim, credential: Credential | None, peer: Peer, directory: Directory) -> int | None:
+    """Tells whose charger this may be: of the credential, the hid, the certificate; else of the first so called."""
     if credential is not None:
         return credential.account_id
-    account = None if claim.hid is None else directory.account_by_hid(claim.hid)
+    hids = (claim.hid, peer.certificate and peer.certificate.organization)
+    account = next((found for hid in hids if hid and (found := directory.account_by_hid(hid)) is not None), None)
     if account is not None:
         return account.account_id
-    charger = directory.charger_by_identifier(claim.identifier)
+    charger = directory.first_charger(claim.identifier)
     return None if charger is None else charger.account_id
 
 
@@ -258,12 +262,12 @@ def judge_claim(
     """Decides about a claim whose password was verified; `credential` is None where it was not right, or not sent."""
     if claim.username is not None and credential is None:
         return refused("wrong_password")
-    certified = _is_certified(claim, peer)
+    account_id = account_of(claim, credential, peer, directory)
+    certified = _is_certified(claim, peer, account_id, directory)
     wanting = _missing_proof(claim, peer, certified=certified, rules=rules)
     if wanting is not None:
         return wanting
     reached = 3 if certified else 0 if credential is None else 2 if peer.tls else 1
-    account_id = account_of(claim, credential, directory)
     charger = None if account_id is None else directory.charger_by_identifier(claim.identifier, account_id)
     if reached == 0 and (charger is None or charger.security_profile > 0):
         # A stranger does not learn who is registered.
@@ -273,10 +277,24 @@ def judge_claim(
     return _judge_charger(charger, credential, _note_repairs(claim, charger, directory), reached, rules)
 
 
-def _is_certified(claim: Claim, peer: Peer) -> bool:
-    """Whether a verified certificate names the charger; compared without case, as host names are."""
-    names = () if peer.certificate is None else peer.certificate.names
-    return claim.identifier.casefold() in {name.casefold() for name in names}
+def _is_certified(claim: Claim, peer: Peer, account_id: int | None, directory: Directory) -> bool:
+    """Whether a verified certificate proves to be this charger of this account.
+
+    Two accounts may have chargers of the same name. A certificate with an account's hid as organization is of that
+    account's; any other is of the one registered first, so that nobody takes it over by registering the name again.
+    """
+    if peer.certificate is None or not _names_it(claim, peer.certificate):
+        return False
+    owner = directory.account_by_hid(peer.certificate.organization)
+    if owner is not None:
+        return owner.account_id == account_id
+    first = directory.first_charger(claim.identifier)
+    return first is None or first.account_id == account_id
+
+
+def _names_it(claim: Claim, certificate: PeerCertificate) -> bool:
+    """Compares without case, as host names are."""
+    return claim.identifier.casefold() in {name.casefold() for name in certificate.names}
 
 
 def _missing_proof(claim: Claim, peer: Peer, *, certified: bool, rules: Rules) -> Refused | None:
@@ -291,8 +309,11 @@ def _missing_proof(claim: Claim, peer: Peer, *, certified: bool, rules: Rules) -
 
 
 def _wrong_certificate(claim: Claim, certificate: PeerCertificate) -> Refused:
+    identifier = quote(shown_identifier(claim.identifier, known=False))
+    if _names_it(claim, certificate):
+        return refused("foreign_certificate", identifier=identifier)
     names = _printable(" or ".join(certificate.names)) or "nobody"
-    return refused("wrong_certificate", names=names, identifier=quote(shown_identifier(claim.identifier, known=False)))
+    return refused("wrong_certificate", names=names, identifier=identifier)
 
 
 def _unknown(claim: Claim) -> Refused:

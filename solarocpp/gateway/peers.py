@@ -15,6 +15,8 @@ class PeerCertificate(msgspec.Struct, frozen=True):
     """Its common name and its DNS names; one of them is the charge point identity."""
     serial: str
     not_after: datetime
+    organization: str = ""
+    """`O=` of its subject: an account's hid there makes it a certificate of that account's charger only."""
 
 
 class Peer(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ import ssl
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 import trio
@@ -21,6 +21,9 @@ from solarocpp.errors import ConfigError
 from solarocpp.gateway.hello import Hello, describe_hello
 from solarocpp.gateway.peers import PeerCertificate
 from solarocpp.gateway.tls_failures import Explanation, explain
+
+if TYPE_CHECKING:
+    from solarocpp.certificates import Certificate
 
 __all__ = [
     "Explanation",
@@ -61,22 +64,25 @@ class TlsKeeper:
         self._loaded = self._stamps()
         self.context: ssl.SSLContext | None = make_context(config)
         """For the next connection; None: this server speaks in the clear."""
+        self.client_authorities: tuple[Certificate, ...] = read_client_authorities(config)
+        """For certificates that a proxy passes on; empty: nobody's are looked at again."""
 
     def reload(self) -> bool:
         """Reads the files again, for connections from now on; tells whether they could be used.
 
         Files that cannot be used leave everything as it is: half a renewal must not close the door.
         """
-        if self.context is None:
+        if not self._files:
             return True
         # Before reading: what changes meanwhile is seen at the next look.
         self._loaded = self._stamps()
         try:
-            self.context = make_context(self._config)
+            context, authorities = make_context(self._config), read_client_authorities(self._config)
         except ConfigError as exc:
             log.error("tls_reload_failed", reason=str(exc))  # noqa: TRY400 the text says all; a traceback nothing
             return False
-        log.info("tls_reloaded", certificate=str(self._config.tls_cert))
+        self.context, self.client_authorities = context, authorities
+        log.info("tls_reloaded", certificate=str(self._files[0]))
         return True
 
     async def watch(self) -> None:
@@ -84,7 +90,7 @@ class TlsKeeper:
 
         Files that were found broken are read again when they change again, not before.
         """
-        while True:
+        while self._files:
             await trio.sleep(LOOK_EVERY_S)
             if self._stamps() != self._loaded:
                 self.reload()
@@ -150,6 +156,25 @@ def _load_client_ca(context: ssl.SSLContext, path: Path) -> None:
         raise ConfigError("client_ca", str(path), "a readable PEM file with certificates") from exc
 
 
+def read_client_authorities(config: Config) -> tuple[Certificate, ...]:
+    """Reads who may have signed the certificates that a proxy passes on; OpenSSL, which sees none of them, cannot.
+
+    Raises:
+        ConfigError: the file cannot be read, or has no certificates.
+    """
+    if config.client_ca is None or not config.client_cert_header:
+        return ()
+    from solarocpp.certificates import read_certificates  # slow to import
+
+    try:
+        found = read_certificates(config.client_ca.read_bytes())
+    except OSError:
+        found = ()
+    if not found:
+        raise ConfigError("client_ca", str(config.client_ca), "a readable PEM file with certificates")
+    return found
+
+
 def _holds_certificates(path: Path) -> bool:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(path)
@@ -195,9 +220,11 @@ def peer_certificate(stream: trio.SSLStream[trio.SocketStream]) -> PeerCertifica
         return None
     subject = [pair for rdn in shown.get("subject", ()) for pair in rdn]
     names = [text for key, text in subject if key == "commonName"]
+    organization = next((text for key, text in subject if key == "organizationName"), "")
     names += [text for kind, text in shown.get("subjectAltName", ()) if kind == "DNS"]
     return PeerCertificate(
         names=tuple(dict.fromkeys(names)),
         serial=shown["serialNumber"],
         not_after=datetime.fromtimestamp(ssl.cert_time_to_seconds(shown["notAfter"]), UTC),
+        organization=organization,
     )

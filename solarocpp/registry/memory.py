@@ -68,6 +68,14 @@ class RegistryMemory:
         charger_id = found.get(account_id)
         return None if charger_id is None else self._chargers[charger_id]
 
+    def first_charger(self, identifier: str) -> Charger | None:
+        """Finds, of all chargers on the box that are called so, the one registered first.
+
+        Whoever registers the same identifier later, in an account of their own, takes nothing from it.
+        """
+        found = self._charger_ids.get(identifier.casefold(), {})
+        return self._chargers[min(found.values())] if found else None
+
     def credential(self, username: str) -> Credential | None:
         """Finds a credential by username, ignoring case (Q10); usernames are unique over all accounts."""
         return self._credentials.get(username.casefold())

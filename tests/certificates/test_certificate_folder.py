@@ -20,7 +20,14 @@ def folder(tmp_path: Path) -> TlsFolder:
     return TlsFolder(tmp_path / "tls")
 
 
-def init(folder: TlsFolder, *chargers: str, names: tuple[str, ...] = (), renew: bool = False, days: int = 30) -> Made:
+def init(
+    folder: TlsFolder,
+    *chargers: str,
+    names: tuple[str, ...] = (),
+    renew: bool = False,
+    days: int = 30,
+    hid: str = "",
+) -> Made:
     return folder.init(
         names=names,
         fallback_names=("localhost", "127.0.0.1"),
@@ -28,6 +35,7 @@ def init(folder: TlsFolder, *chargers: str, names: tuple[str, ...] = (), renew: 
         now=datetime.now(UTC),  # noqa: TID251 OpenSSL judges them by its own clock
         days=days,
         renew=renew,
+        hid=hid,
     )
 
 
@@ -49,6 +57,22 @@ def test_everything_is_made_once(folder: TlsFolder) -> None:
     assert init(folder, "CP001").written == ()
     assert made(folder, init(folder, "CP001", "CP002")) == ["chargers/CP002.pem", "chargers/CP002.key"]
     assert {path: path.read_bytes() for path in contents} == contents
+
+
+def test_accounts_do_not_share_the_certificates_of_chargers_that_are_called_the_same(folder: TlsFolder) -> None:
+    init(folder, "CP001")
+    results = [init(folder, "CP001", hid=hid) for hid in ("hid22222", "hid33333")]
+    assert [made(folder, result) for result in results] == [
+        ["chargers/hid22222/CP001.pem", "chargers/hid22222/CP001.key"],
+        ["chargers/hid33333/CP001.pem", "chargers/hid33333/CP001.key"],
+    ]
+    paths = [folder.charger("CP001", hid)[0] for hid in ("", "hid22222", "hid33333")]
+    found = [read_certificates(path.read_bytes())[0] for path in paths]
+    assert [(one.names, one.organization) for one in found] == [
+        (("CP001",), "solarocpp"),
+        (("CP001",), "hid22222"),
+        (("CP001",), "hid33333"),
+    ]
 
 
 def test_keys_are_for_their_owner_only(folder: TlsFolder) -> None:

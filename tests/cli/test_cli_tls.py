@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import trio
 
+from solarocpp.certificates import read_certificates
 from solarocpp.simulator.link import dial_url
 
 Run = Callable[..., tuple[int, str, str]]
@@ -61,6 +62,18 @@ def test_init_keeps_what_is_there_and_says_so(run: Run, tmp_path: Path) -> None:
     assert "--client-ca" not in out  # no charger has a certificate
     assert (tmp_path / "data/tls/server.pem").read_bytes() == before
     assert "Made data/tls/server.pem\n" in run("tls", "init", "--name", "new.example", "--renew")[1]
+
+
+def test_init_makes_certificates_for_one_account(run: Run, tmp_path: Path) -> None:
+    assert run("account", "add", "harbour")[0] == 0
+    hid = {row["accountId"]: row["hid"] for row in json.loads(run("account", "list", "--format", "json")[1])}[2]
+    code, out, err = run("tls", "init", "--charger", "CP001", "--account", "2")
+    assert (code, err) == (0, "")
+    assert f"           CP001 also gets data/tls/chargers/{hid}/CP001.pem and data/tls/chargers/{hid}/CP001.key." in out
+    (found,) = read_certificates((tmp_path / f"data/tls/chargers/{hid}/CP001.pem").read_bytes())
+    assert (found.names, found.organization) == (("CP001",), hid)
+    code, _, err = run("tls", "init", "--charger", "CP001", "--account", "7")
+    assert (code, err) == (1, "solarocpp: There is no account 7. See: solarocpp account list\n")
 
 
 def test_init_names_this_machine_where_nobody_else_does(run: Run) -> None:
@@ -161,7 +174,7 @@ def test_a_hangup_swaps_the_certificate_under_a_link_that_is_open(
         async with dial_url(f"wss://localhost:{port}/ocpp/j/v16", "CP001", ssl_context=trusts)() as link:
             await heartbeat(link, "before")
             first = serial_at(port, folder / "ca.pem")
-            run("tls", "init", "--renew")
+            await trio.to_thread.run_sync(run, "tls", "init", "--renew")
             server.process.send_signal(signal.SIGHUP)
             wait_for(server, "tls_reloaded")
             second = serial_at(port, folder / "ca.pem")

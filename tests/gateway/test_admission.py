@@ -436,6 +436,12 @@ class TestFull:
         assert said in answer
         assert [row[3] for row in await server.events("kind")] == [kind]
 
+    async def test_nobody_is_registered_by_coming_to_a_full_server(self, server: Server, registry: Registry) -> None:
+        await registry.set_settings(SettingsChange(unknown_chargers="accept"))
+        async with server.connect("CP002"):
+            assert await status(server, "/ocpp/j/v16/NEW1") == 503
+        assert registry.charger_by_identifier("NEW1", 1) is None
+
     async def test_who_is_connected_may_come_again(self, server: Server) -> None:
         """Newest wins, on a full server too: its old link may be a dead socket."""
         async with server.connect("CP002"):
@@ -448,7 +454,7 @@ class TestFull:
             with trio.fail_after(5):
                 while server.gateway._links:
                     await trio.lowlevel.checkpoint()
-        assert not server.gateway._links_from
+        assert not server.gateway._room._links_from
 
 
 # -- what changes ----------------------------------------------------------------------------------------

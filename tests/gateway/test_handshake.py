@@ -55,6 +55,8 @@ CHARGERS = [
     charger("TWICE", 7, account_id=1, security_profile=0),
     charger("TWICE", 8, account_id=2, security_profile=0),
     charger("THEIRS", 9, account_id=2),
+    charger("SAME", 10, account_id=1),
+    charger("SAME", 11, account_id=2),
 ]
 FOO = Credential(1, 1, "foo", (), "generated", "secret", THEN)
 ACCOUNTS = {"hid11111": Account(1, "ours", THEN, "hid11111"), "hid22222": Account(2, "theirs", THEN, "hid22222")}
@@ -69,8 +71,11 @@ class Directory:
             return named[0] if len(named) == 1 else None
         return next((row for row in named if row.account_id == account_id), None)
 
+    def first_charger(self, identifier: str) -> Charger | None:
+        return next((row for row in CHARGERS if row.identifier.casefold() == identifier.casefold()), None)
+
     def account_by_hid(self, hid: str) -> Account | None:
-        return ACCOUNTS.get(hid)
+        return ACCOUNTS.get(hid.casefold())
 
     def credential(self, username: str) -> Credential | None:
         return FOO if username.casefold() == "foo" else None
@@ -81,8 +86,8 @@ PLAIN = Peer("192.168.1.7", 1000)
 TLS = Peer("192.168.1.7", 1000, tls="TLSv1.3")
 
 
-def shows(*names: str) -> Peer:
-    certificate = PeerCertificate(names, "01", datetime(2036, 1, 1, tzinfo=UTC))
+def shows(*names: str, organization: str = "") -> Peer:
+    certificate = PeerCertificate(names, "01", datetime(2036, 1, 1, tzinfo=UTC), organization)
     return Peer("192.168.1.7", 1000, tls="TLSv1.3", certificate=certificate)
 
 
@@ -312,9 +317,9 @@ def test_what_a_connection_proves_is_told(target: str, credential: Credential, p
         ("/ocpp/j/v16/CP001", shows("CP002"), "wrong_certificate"),
         ("/ocpp/j/v16/CP999", shows("CP999"), "unknown_charger"),
         ("/ocpp/j/v16/CP002", shows("CP002"), "disabled"),
-        ("/ocpp/j/v16/TWICE", PLAIN, "no_credentials"),  # whose?
+        ("/ocpp/j/v16/TWICE", PLAIN, 0),  # of the one registered first
         ("/ocpp/j/v16h/hid22222/TWICE", PLAIN, 0),
-        ("/ocpp/j/v16h/hid11111/THEIRS", shows("THEIRS"), "unknown_charger"),
+        ("/ocpp/j/v16h/hid11111/THEIRS", shows("THEIRS"), "foreign_certificate"),
         ("/ocpp/j/v16h/nobody/THEIRS", shows("THEIRS"), 3),
     ],
 )
@@ -356,10 +361,52 @@ def test_a_charger_that_opted_out_of_passwords_cannot_opt_out_of_certificates() 
 
 
 def test_whose_charger_it_is() -> None:
-    assert account_of(claim("/ocpp/j/v16h/hid22222/CP001"), FOO, DIRECTORY) == 1
-    assert account_of(claim("/ocpp/j/v16h/hid22222/CP001"), None, DIRECTORY) == 2
-    assert account_of(claim("/ocpp/j/v16/THEIRS"), None, DIRECTORY) == 2
-    assert account_of(claim("/ocpp/j/v16/TWICE"), None, DIRECTORY) is None
+    theirs = shows("TWICE", organization="hid22222")
+    assert account_of(claim("/ocpp/j/v16h/hid22222/CP001"), FOO, PLAIN, DIRECTORY) == 1
+    assert account_of(claim("/ocpp/j/v16h/hid22222/CP001"), None, PLAIN, DIRECTORY) == 2
+    assert account_of(claim("/ocpp/j/v16/THEIRS"), None, PLAIN, DIRECTORY) == 2
+    assert account_of(claim("/ocpp/j/v16/TWICE"), None, PLAIN, DIRECTORY) == 1
+    assert account_of(claim("/ocpp/j/v16/TWICE"), None, theirs, DIRECTORY) == 2
+    assert account_of(claim("/ocpp/j/v16h/hid11111/TWICE"), None, theirs, DIRECTORY) == 1
+    assert account_of(claim("/ocpp/j/v16/NOBODY"), None, PLAIN, DIRECTORY) is None
+
+
+THEIR_FOO = Credential(2, 2, "foo", (), "generated", "secret", THEN)
+
+
+@pytest.mark.parametrize(
+    ("target", "credential", "organization", "verdict"),
+    [
+        # Of no account: that of the charger registered first, whoever else has one of the name.
+        ("/ocpp/j/v16/SAME", None, "", (10, 3)),
+        ("/ocpp/j/v16/SAME", None, "ACME", (10, 3)),
+        ("/ocpp/j/v16h/hid22222/SAME", None, "", "foreign_certificate"),
+        ("/ocpp/j/v16/SAME", THEIR_FOO, "", (11, 2)),
+        # Of an account: that of its charger only.
+        ("/ocpp/j/v16/SAME", None, "HID22222", (11, 3)),
+        ("/ocpp/j/v16h/hid22222/SAME", None, "hid22222", (11, 3)),
+        ("/ocpp/j/v16h/hid22222/SAME", None, "hid11111", "foreign_certificate"),
+        ("/ocpp/j/v16h/hid11111/SAME", None, "hid22222", "foreign_certificate"),
+        ("/ocpp/j/v16/SAME", THEIR_FOO, "hid11111", (11, 2)),
+        ("/ocpp/j/v16/SAME", THEIR_FOO, "hid22222", (11, 3)),
+        ("/ocpp/j/v16/THEIRS", None, "hid11111", "unknown_charger"),
+        # Without any proof the hid chooses, else the first has it.
+        ("/ocpp/j/v16h/hid22222/TWICE", None, "hid11111", (8, 0)),
+    ],
+)
+def test_a_certificate_is_of_one_account(
+    target: str, credential: Credential | None, organization: str, verdict: tuple[int, int] | str
+) -> None:
+    peer = shows(target.rpartition("/")[2], organization=organization)
+    found = judge(target, credential, peer, without="" if credential else "authorization")
+    said = (found.charger.charger_id, found.security_profile) if isinstance(found, Admitted) else found.kind
+    assert said == verdict
+
+
+def test_a_server_that_wants_certificates_wants_those_of_the_account() -> None:
+    peer = shows("SAME", organization="hid11111")
+    verdict = judge("/ocpp/j/v16/SAME", THEIR_FOO, peer, Rules(client_auth="both"))
+    assert kind_of(verdict) == "foreign_certificate"
 
 
 # -- what is told ----------------------------------------------------------------------------------------

@@ -307,7 +307,9 @@ FROM_43 = bytes([192, 0, 2, 43, 127, 0, 0, 1, 0x10, 0x00, 0x23, 0x28])
 class TestBehindAProxy:
     @pytest.fixture
     def server_config(self, config: Config) -> Config:
-        return msgspec.structs.replace(config, trusted_proxies=("127.0.0.0/8",), client_cert_header="X-Client-Cert")
+        return msgspec.structs.replace(
+            config, trusted_proxies=("127.0.0.0/8",), client_cert_header="X-Client-Cert", client_auth="either"
+        )
 
     @pytest.mark.parametrize(
         "proxy_header",
@@ -363,7 +365,9 @@ class TestBehindAProxyThatEndsNoTls:
 class TestStrangersBehindNoProxy:
     @pytest.fixture
     def server_config(self, config: Config) -> Config:
-        return msgspec.structs.replace(config, trusted_proxies=("10.0.0.1",), client_cert_header="X-Client-Cert")
+        return msgspec.structs.replace(
+            config, trusted_proxies=("10.0.0.1",), client_cert_header="X-Client-Cert", client_auth="either"
+        )
 
     async def test_what_only_a_proxy_may_say_is_not_listened_to(self, server: Server, authority: trustme.CA) -> None:
         pem = authority.issue_cert("CP001").cert_chain_pems[0].bytes().decode().replace("\n", "%0A")

@@ -190,11 +190,14 @@ async def test_a_charger_without_a_certificate_gets_through_to_the_door(
 async def test_the_names_of_a_charger_are_those_its_certificate_has(
     keeper: TlsKeeper, authority: trustme.CA, trusting: Contexts, newest: ssl.TLSVersion
 ) -> None:
-    shown = authority.issue_cert("cp001.example.org", common_name="CP 001|x", not_after=IN_2030)
+    shown = authority.issue_cert(
+        "cp001.example.org", common_name="CP 001|x", organization_name="hid11111", not_after=IN_2030
+    )
     async with linked(keeper, trusting(shown, newest)) as (ours, _):
         found = peer_certificate(ours)
     assert isinstance(found, PeerCertificate)
     assert (found.names, found.not_after) == (("CP 001|x", "cp001.example.org"), IN_2030)
+    assert found.organization == "hid11111"
     assert int(found.serial, 16) > 0
 
 

@@ -2,11 +2,13 @@
 
 The first bytes are looked at before anything takes them, because they tell what the other end believes it
 talks to (Q04, Q05). What never becomes a request head ends here, noted in the door book; everything else is
-an Arrival, for whoever judges it. The caller bounds the time, `MAX_HEAD_BYTES` the space.
+an Arrival, for whoever judges it. The caller bounds the time, but for the turn of a TLS handshake (`pace`);
+`MAX_HEAD_BYTES` bounds the space.
 """
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
 from typing import Final
@@ -15,6 +17,7 @@ import msgspec
 import trio
 
 from solarocpp.gateway.door import DoorBook
+from solarocpp.gateway.pace import SILENT_S, Pace
 from solarocpp.gateway.peers import Peer
 from solarocpp.gateway.proxies import (
     V1_LONGEST,
@@ -23,6 +26,7 @@ from solarocpp.gateway.proxies import (
     V2_START,
     Forwarded,
     TrustedProxies,
+    begins_proxy_header,
     plain_address,
     read_v1,
     read_v2,
@@ -30,9 +34,11 @@ from solarocpp.gateway.proxies import (
 )
 from solarocpp.gateway.refusals import MAX_HEAD_BYTES, Refused, refused
 from solarocpp.gateway.request_head import RequestHead, head_end, read_head
+from solarocpp.gateway.throttle import address_key
 from solarocpp.gateway.tls import describe_hello, explain, peer_certificate, start_tls
 
 _LOOKED_AT: Final = 4096
+_LOOK_AGAIN_S: Final = 0.05
 _TLS_RECORD: Final = b"\x16"
 _SHOWN_BYTES: Final = 16
 """Of what is no HTTP; longer could reach into a password."""
@@ -53,12 +59,18 @@ class Opening:
     """Opens one connection."""
 
     def __init__(
-        self, tcp: trio.SocketStream, context: ssl.SSLContext | None, trusted: TrustedProxies, book: DoorBook
+        self,
+        tcp: trio.SocketStream,
+        context: ssl.SSLContext | None,
+        trusted: TrustedProxies,
+        book: DoorBook,
+        pace: Pace,
     ) -> None:
         self._tcp = tcp
         self._context = context
         self._trusted = trusted
         self._book = book
+        self._pace = pace
         self._waits_for = ""  # nothing has come yet: a probe, if nothing does
         self.peer = Peer("unknown")
 
@@ -67,7 +79,7 @@ class Opening:
         with trio.move_on_after(deadline_s) as patience:
             name = self._tcp.socket.getpeername()  # raises where the peer has reset the connection already
             self.peer = Peer(plain_address(name[0]), name[1])
-            return await self._open()
+            return await self._open(patience, deadline_s)
         if patience.cancelled_caught:
             if self._waits_for:
                 self._note("bytes_refused", refused("head_incomplete", what=self._waits_for, seconds=f"{deadline_s:g}"))
@@ -75,9 +87,9 @@ class Opening:
                 self._book.note_probe()
         return None
 
-    async def _open(self) -> Arrival | None:
-        first = await self._look()
-        if first[:1] in (V1_START[:1], V2_START[:1]) and first and self._trusted.trusts(self.peer.host):
+    async def _open(self, patience: trio.CancelScope, deadline_s: float) -> Arrival | None:
+        first = await self._look_first()
+        if self._trusted.trusts(self.peer.host) and await self._is_proxy_header(first):
             if not await self._take_proxy_header(first):
                 self._note("bytes_refused", refused("bad_proxy_header"))
                 return None
@@ -94,21 +106,43 @@ class Opening:
             self._note("bytes_refused", refused("tls_on_plain", offer=offer))
             await self._tcp.receive_some(_LOOKED_AT)  # closing on unread bytes would look like a broken network
             return None
+        self._waits_for = "TLS handshake"
+        # Waiting for our turn is no fault of theirs; from then on they have all the time again.
+        patience.deadline = math.inf
+        await self._pace.take_turn(self)
+        patience.deadline = trio.current_time() + deadline_s
         return await self._open_tls(self._context, first)
+
+    async def _look_first(self) -> bytes:
+        """Waits for the first bytes; nothing where too many of this address are silent."""
+        with trio.move_on_after(SILENT_S):
+            return await self._look()
+        with self._pace.silent(address_key(self.peer.host)) as scope, scope:
+            return await self._look()
+        return b""
 
     async def _look(self) -> bytes:
         """Waits for bytes and leaves them where they are."""
         seen: bytes = await self._tcp.socket.recv(_LOOKED_AT, socket.MSG_PEEK)
         return seen
 
+    async def _is_proxy_header(self, first: bytes) -> bool:
+        """Waits until enough is here to tell; what is only looked at gives no sign that more has come."""
+        while (begins := begins_proxy_header(first)) is None and first:
+            self._waits_for = "PROXY header"
+            await trio.sleep(_LOOK_AGAIN_S)
+            first = await self._look()
+        return bool(begins and first)
+
     async def _open_tls(self, context: ssl.SSLContext, first: bytes) -> Arrival | None:
-        self._waits_for = "TLS handshake"
         try:
             stream = await start_tls(self._tcp, context)
         except trio.BrokenResourceError as exc:
             why = explain(exc.__cause__, describe_hello(first))
             self._note("tls_refused", refused("tls_failed", reason=why.reason, explanation=why.hint))
             return None
+        finally:
+            self._pace.give_back(self)
         version = stream.version()
         self.peer = msgspec.structs.replace(self.peer, tls=version, certificate=peer_certificate(stream))
         return await self._read_head(stream, None)

@@ -15,7 +15,7 @@ import trustme
 from gateway_server import BASIC, Server, exchange, handshake
 
 from solarocpp.config import Config
-from solarocpp.gateway.listener import Pace
+from solarocpp.gateway import opening, pace
 from solarocpp.gateway.proxies import V2_START
 
 
@@ -128,30 +128,6 @@ async def test_who_leaves_within_the_head_is_noted(server: Server) -> None:
     assert row == ("bytes_refused", None, None, "head_cut_off", 29, None)
 
 
-async def test_the_next_connection_waits_while_enough_are_being_opened(autojump_clock: trio.testing.MockClock) -> None:
-    pace = Pace(2)
-    streams = [object() for _ in range(4)]
-    for stream in streams[:2]:
-        await pace.wait_room()
-        pace.begin(stream)  # type: ignore[arg-type]
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(pace.wait_room)
-        await trio.testing.wait_all_tasks_blocked()
-        assert len(nursery.child_tasks) == 1
-        pace.end(streams[0])  # type: ignore[arg-type]
-    assert trio.current_time() < 0.5
-
-
-async def test_openings_that_take_long_hold_nobody_up(autojump_clock: trio.testing.MockClock) -> None:
-    """A thousand sockets that say a byte a second are in nobody's way."""
-    pace = Pace(2)
-    for _ in range(2):
-        pace.begin(object())  # type: ignore[arg-type]
-    started = trio.current_time()
-    await pace.wait_room()
-    assert trio.current_time() - started == pytest.approx(1.0)
-
-
 # -- TLS -------------------------------------------------------------------------------------------------
 
 
@@ -258,6 +234,70 @@ class TestTls:
         assert rows[0][3].startswith("The charger does not speak TLS 1.2 or newer. It offered TLS 1.0 with")
 
 
+class TestCrowd:
+    """Who holds whom up; two TLS handshakes at a time."""
+
+    @pytest.fixture
+    def server_config(self, tls_config: Config) -> Config:
+        return msgspec.structs.replace(tls_config, openings_at_once=2, handshake_deadline_s=0.4)
+
+    async def test_who_says_nothing_holds_nobody_up(self, server: Server, trusting: Trusting) -> None:
+        async with contextlib.AsyncExitStack() as silent:
+            for _ in range(40):
+                await silent.enter_async_context(await server.dial())
+            started = trio.current_time()
+            assert (await server.answer(handshake(), trusting())).startswith(b"HTTP/1.1 101 ")
+            assert trio.current_time() - started < 1.0
+
+    async def test_who_waits_for_a_turn_has_all_the_time_afterwards(self, server: Server, trusting: Trusting) -> None:
+        """Six that stop within theirs are ahead: three times 0.4 s, and none of it the newcomer's fault."""
+        async with contextlib.AsyncExitStack() as stuck:
+            for _ in range(6):
+                stream = await stuck.enter_async_context(await server.dial())
+                await stream.send_all(HELLO[:20])
+            started = trio.current_time()
+            assert (await server.answer(handshake(), trusting())).startswith(b"HTTP/1.1 101 ")
+            assert 0.7 < trio.current_time() - started < 3.0
+        assert {row[3] for row in await server.events("kind")} == {"head_incomplete"}
+
+    async def test_what_comes_in_the_clear_needs_no_turn(self, server: Server) -> None:
+        async with contextlib.AsyncExitStack() as stuck:
+            for _ in range(6):
+                stream = await stuck.enter_async_context(await server.dial())
+                await stream.send_all(HELLO[:20])
+            started = trio.current_time()
+            assert (await server.answer(handshake())).startswith(b"HTTP/1.1 400 ")
+            assert trio.current_time() - started < 0.4
+
+
+def silent_ones(server: Server) -> list[trio.CancelScope]:
+    return [scope for line in server.gateway._listener._pace._silent.values() for scope in line]
+
+
+async def test_of_the_silent_ones_of_an_address_the_longest_goes(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "MOST_SILENT", 3)
+    monkeypatch.setattr(opening, "SILENT_S", 0.01)
+    streams: list[trio.abc.Stream] = []
+    async with contextlib.AsyncExitStack() as silent:
+        for expected in (1, 2, 3, 3, 3):
+            known = set(silent_ones(server))
+            streams.append(await silent.enter_async_context(await server.dial()))
+            with trio.fail_after(5):
+                while not set(silent_ones(server)) - known:
+                    await trio.lowlevel.checkpoint()
+            assert len(silent_ones(server)) == expected
+        with trio.fail_after(5):
+            for stream in streams[:2]:
+                assert await stream.receive_some(1) == b""
+            assert server.gateway.refusals == {"probe": 2}
+            for stream in streams[2:]:
+                await stream.send_all(handshake())
+                assert (await stream.receive_some(4096)).startswith(b"HTTP/1.1 101 ")
+    assert not silent_ones(server)
+
+
 class TestClientCertificates:
     @pytest.fixture(params=["certificate"])
     def server_config(self, tls_config: Config, request: pytest.FixtureRequest) -> Config:
@@ -304,6 +344,16 @@ class TestClientCertificates:
 FROM_43 = bytes([192, 0, 2, 43, 127, 0, 0, 1, 0x10, 0x00, 0x23, 0x28])
 
 
+async def in_pieces(server: Server, *pieces: bytes) -> bytes:
+    """Sends so that the server sees each piece by itself; returns the answer."""
+    with trio.fail_after(5):
+        async with await server.dial() as tcp:
+            for piece in pieces:
+                await tcp.send_all(piece)
+                await trio.testing.wait_all_tasks_blocked(0.02)
+            return bytes(await tcp.receive_some(4096))
+
+
 class TestBehindAProxy:
     @pytest.fixture
     def server_config(self, config: Config) -> Config:
@@ -329,10 +379,30 @@ class TestBehindAProxy:
         [(*_, peer, via)] = await server.events("peer", "via")
         assert (peer.rpartition(":")[0], via) == ("127.0.0.1", None)
 
-    @pytest.mark.parametrize("raw", [b"PROXY TCP4 here\r\n", b"PUT / HTTP/1.1\r\n", V2_START + b"\x21\x99\x00\x00"])
+    @pytest.mark.parametrize("raw", [b"PROXY TCP4 here\r\n", V2_START + b"\x21\x99\x00\x00"])
     async def test_a_broken_proxy_header_is_said_to_be_so(self, server: Server, raw: bytes) -> None:
         assert await server.answer(raw) == b""
         assert [row[3] for row in await server.events("kind")] == ["bad_proxy_header"]
+
+    async def test_a_request_that_begins_like_a_proxy_header_is_none(self, server: Server) -> None:
+        raw = handshake().replace(b"GET", b"POST", 1)
+        assert (await server.answer(raw)).startswith(b"HTTP/1.1 405 ")
+        assert (await in_pieces(server, b"P", b"OS", raw[3:])).startswith(b"HTTP/1.1 405 ")
+
+    async def test_a_proxy_header_may_come_in_pieces(self, server: Server) -> None:
+        line = b"ROXY TCP4 192.0.2.43 127.0.0.1 4096 9000\r\n"
+        assert (await in_pieces(server, b"P", line, handshake("/x"))).startswith(b"HTTP/1.1 404 ")
+        assert [row[3] for row in await server.events("peer")] == ["192.0.2.43:4096"]
+
+    async def test_a_certificate_header_that_came_twice_proves_nothing(
+        self, server: Server, authority: trustme.CA
+    ) -> None:
+        pem = authority.issue_cert("CP001").cert_chain_pems[0].bytes().decode().replace("\n", "%0A")
+        raw = handshake(Authorization="", X_Client_Cert=pem)
+        twice = raw.replace(b"\r\n\r\n", b"\r\nX-Client-Cert: (null)\r\n\r\n")
+        assert (await server.answer(twice)).startswith(b"HTTP/1.1 400 ")
+        assert (await server.answer(handshake(X_Client_Cert="(null)"))).startswith(b"HTTP/1.1 101 ")
+        assert [row[3] for row in await server.events("kind")] == ["repeated_header"]
 
     async def test_a_header_says_who_it_is_and_that_it_came_by_tls(self, server: Server) -> None:
         raw = handshake("/x", X_Forwarded_For="6.6.6.6, 192.0.2.43", X_Forwarded_Proto="https")

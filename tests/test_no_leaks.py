@@ -35,6 +35,7 @@ HEX_KEY = "0123456789ABCDEF0123456789abcdef"
 WRONG = "wr0ng:but-somebody's"
 IN_PATH = "path-pa55/word"
 UNDER_V16 = "pasted-under-v16"
+AT_WRONG_PLACE = "misplaced-pa55word"
 IN_QUERY = "query-pa55word"
 IN_AUTHORITY = "authority-pa55word"
 OUTSIDE = "outside-pa55word"
@@ -42,6 +43,17 @@ NO_COLON = "nocolon-pa55word"
 AS_BEARER = "bearer-pa55word"
 IN_BAD_JSON = "badjson-pa55word"
 IN_SQL = "sql-pa55word"
+
+MISPLACED = (
+    f"/ocpp/j/v16/chosen:{AT_WRONG_PLACE}",
+    f"/ocpp/j/v16/chosen%3A{AT_WRONG_PLACE}%40CP001",
+    f"/ocpp/j/v16/chosen%2F{AT_WRONG_PLACE}",
+    f"/ocpp/j/v16h/chosen/{AT_WRONG_PLACE}",
+    f"/ocpp/j/v16u/{AT_WRONG_PLACE}/chosen/CP001",
+    f"/ocpp/j/v16u/chosen/CP001/{AT_WRONG_PLACE}",
+    f"/ocpp/j/v16hu/chosen/{AT_WRONG_PLACE}/CP001/CP001",
+)
+"""As people write them: parts at each other's places, and all of them where one belongs."""
 
 
 def spellings(secret: str) -> Iterator[bytes]:
@@ -102,6 +114,9 @@ def knock(server: RunningServer, right: str, ca: trustme.CA | None) -> bytes:
         (f"/ocpp/j/v16/chosen/{UNDER_V16}/CP001", basic("chosen", CHOSEN)),
         (f"/ocpp/j/v16/chosen/{UNDER_V16}/CP001", None),
         (f"/ocpp/j/v16h/nobodyshid/chosen/{UNDER_V16}/CP001", None),
+        *((target, basic("chosen", CHOSEN)) for target in MISPLACED),
+        *((target, None) for target in MISPLACED),
+        (f"/ocpp/j/v16h/{AT_WRONG_PLACE}/CP001", None),
         (f"/steve/websocket/chosen/{OUTSIDE}/CP001", None),
         (f"/ocpp/j/v16/CP001?password={IN_QUERY}", None),
         ("/ocpp/j/v16/CP001", "Basic " + base64.b64encode(NO_COLON.encode()).decode()),
@@ -200,7 +215,17 @@ def test_no_secret_is_written_anywhere(tmp_path: Path, solarocpp_cli: Cli, runni
         assert IN_SQL in refused.stderr  # who asked is shown the question again; nothing else has it
 
     secrets = [CHOSEN, HEX_KEY, WRONG, IN_PATH, UNDER_V16, IN_QUERY, IN_AUTHORITY, OUTSIDE, NO_COLON, AS_BEARER]
-    secrets += [IN_BAD_JSON, IN_SQL, made, rotated, token, box_token, admin_token, token.rpartition(".")[2]]
+    secrets += [
+        AT_WRONG_PLACE,
+        IN_BAD_JSON,
+        IN_SQL,
+        made,
+        rotated,
+        token,
+        box_token,
+        admin_token,
+        token.rpartition(".")[2],
+    ]
     if tls:
         secrets.append((tmp_path / "key.pem").read_text().splitlines()[1])
     places = [*written(data, server.log), ("an answer", answers)]

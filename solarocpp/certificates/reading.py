@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _PEM_BEGIN = "-----BEGIN CERTIFICATE-----"
 _PEM_END = "-----END CERTIFICATE-----"
@@ -110,7 +110,21 @@ def fault_of(certificate: Certificate, authorities: Iterable[Certificate], *, no
         return "it is not valid yet"
     if now > certificate.not_after:
         return "it is expired"
+    if not _is_for_clients(x509.load_der_x509_certificate(certificate.der)):
+        return "it is not made for clients (extended key usage)"
     return None
+
+
+_CLIENT_USES: Final = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+
+
+def _is_for_clients(found: x509.Certificate) -> bool:
+    """Whether a client may use it: one that does not say what it is for is for everything (RFC 5280 §4.2.1.12)."""
+    try:
+        uses = found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return not _CLIENT_USES.isdisjoint(uses)
 
 
 def _unarmoured(text: str) -> bytes | None:

@@ -42,13 +42,16 @@ class Door:
             name="--trusted-proxy",
             negative="",
             show_default=False,
-            help="Address or network that may say who is behind it (PROXY protocol, Forwarded); repeatable.",
+            help="Address or network that may say who is behind it (PROXY protocol, Forwarded, X-Forwarded-For and "
+            "-Proto); it must overwrite these headers, whatever its clients send; repeatable.",
         ),
     ] = ()
     client_cert_header: Annotated[
         str,
         Parameter(
-            show_default=False, help="Header in which it passes the client's certificate on, like X-SSL-Client-Cert."
+            show_default=False,
+            help="Header in which it passes the client's certificate on, like X-SSL-Client-Cert; the proxy must "
+            "overwrite it, too, where no certificate was shown.",
         ),
     ] = ""
     strict: Annotated[

@@ -35,14 +35,15 @@ from solarocpp.gateway.handshake import (
 from solarocpp.gateway.listener import Listener
 from solarocpp.gateway.opening import Arrival
 from solarocpp.gateway.peers import Peer, PeerCertificate
-from solarocpp.gateway.proxies import TrustedProxies, read_forwarding
+from solarocpp.gateway.proxies import TrustedProxies, passed_certificate, read_forwarding
 from solarocpp.gateway.refusals import Refused, refusal_response, refused
 from solarocpp.gateway.request_head import RequestHead
 from solarocpp.gateway.room import Room
 from solarocpp.gateway.services import Services
 from solarocpp.gateway.throttle import MOST_WAITING, Throttle, TooMany, Who, address_key
 from solarocpp.gateway.tls import TlsKeeper
-from solarocpp.registry import Charger, ChargerChanged, Credential, CredentialChanged
+from solarocpp.gateway.url_profiles import HIDDEN
+from solarocpp.registry import ChargerChanged, Credential, CredentialChanged
 from solarocpp.store.effects import EventHappened
 
 ANSWER_DEADLINE_S: Final = 2.0
@@ -51,6 +52,9 @@ TLS_LINGER_S: Final = 0.2
 """The same, over TLS: for what is still under way from there."""
 CHECKS_A_LINE: Final = 4
 """Passwords from one address that are checked at once: a burst must not be through before its first failure counts."""
+
+PASSWORD_WAS_RIGHT: Final = frozenset({"unknown_charger", "too_many_unknown", "not_stored"})
+"""Refusals that nobody meets who has no right credentials: what the path says stands where it belongs."""
 
 log = structlog.get_logger()
 
@@ -132,18 +136,18 @@ class Gateway:
         found = self._who_is_behind(peer, head)
         if isinstance(found, Refused):
             return peer, found
-        claim = read_claim(
-            head, self._rules, lambda name: self._services.registry.charger_by_identifier(name) is not None
-        )
+        claim = read_claim(head, self._rules, self._services.registry)
         return found, claim if isinstance(claim, Refused) else await self._judge_claim(claim, found)
 
     def _who_is_behind(self, peer: Peer, head: RequestHead) -> Peer | Refused:
         behind = read_forwarding(peer, head, self._trusted)
-        name = self._services.config.client_cert_header.lower()
-        value = head.headers.get(name, "") if name else ""
-        if isinstance(behind, Refused) or not value or not self._trusted.trusts(peer.host):
+        name = self._services.config.client_cert_header
+        if isinstance(behind, Refused) or not name or not self._trusted.trusts(peer.host):
             return behind
-        shown = self._read_passed_certificate(name, value)
+        value = passed_certificate(head, name)
+        if not value:
+            return behind
+        shown = value if isinstance(value, Refused) else self._read_passed_certificate(name, value)
         return shown if isinstance(shown, Refused) else msgspec.structs.replace(behind, certificate=shown)
 
     def _read_passed_certificate(self, name: str, value: str) -> PeerCertificate | Refused:
@@ -171,6 +175,8 @@ class Gateway:
             credential = registry.credential(credential.username) if credential and verified else None
         verdict = judge_claim(claim, credential, peer, registry, self._rules)
         if isinstance(verdict, Refused) and verdict.kind == "unknown_charger" and credential is not None:
+            if claim.shown == HIDDEN:
+                return verdict  # it may hold a password, and those do not become names
             problem = await self._meet(claim.identifier, credential, verdict, peer)
             verdict = problem or judge_claim(claim, credential, peer, registry, self._rules)
         if isinstance(verdict, Refused):
@@ -210,8 +216,8 @@ class Gateway:
 
     async def _meet(self, identifier: str, credential: Credential, unknown: Refused, peer: Peer) -> Refused | None:
         """Makes a charger of one that nobody registered, where its account lets it in; else says why not."""
-        if "/" in identifier or not credential.allows(identifier):
-            return unknown  # with a slash it may hold a password, and those do not become names
+        if not credential.allows(identifier):
+            return unknown
         if full := self._room.refusal(None, peer.host):
             return full  # before it is made: a server that has no room must not fill its table
         try:
@@ -228,19 +234,15 @@ class Gateway:
     def _note(self, refusal: Refused, peer: Peer, head: RequestHead | None) -> None:
         """Notes a refusal for whoever owns the credential, or the hid, that was used."""
         registry = self._services.registry
-        said = {} if head is None else describe(head)
+        said = {} if head is None else describe(head, registry, proven=refusal.kind in PASSWORD_WAS_RIGHT)
         credential = registry.credential(str(said.get("username", "")))
         account = registry.account_by_hid(str(said.get("hid", "")))
         account_id = credential.account_id if credential else account.account_id if account else None
-
-        def find(identifier: str) -> Charger | None:
-            return registry.charger_by_identifier(identifier, account_id)
-
         if head is not None:
-            said = {**describe(head, lambda name: find(name) is not None), "headers": header_names(head)}
-        identifier = said.get("cp")
-        charger = find(str(identifier)) if identifier else None
-        name = charger.identifier if charger else None if identifier is None else str(identifier)
+            said["headers"] = header_names(head)
+        shown = str(said.get("cp", HIDDEN))
+        charger = registry.charger_by_identifier(shown, account_id)
+        name = charger.identifier if charger else None if shown == HIDDEN else shown
         self._book.note_refusal(refusal, peer, said, identifier=name, account_id=account_id)
 
     def _record(self, happened: EventHappened) -> None:

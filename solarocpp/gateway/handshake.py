@@ -15,7 +15,6 @@ the server is strict about it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from shlex import quote
 from typing import Literal, Protocol
 from urllib.parse import unquote
@@ -28,7 +27,7 @@ from solarocpp.gateway.basic import BasicCredentials, read_basic
 from solarocpp.gateway.peers import Peer, PeerCertificate
 from solarocpp.gateway.refusals import SUBPROTOCOL, Refused, refused
 from solarocpp.gateway.request_head import RequestHead
-from solarocpp.gateway.url_profiles import Target, read_target, shown_identifier
+from solarocpp.gateway.url_profiles import HIDDEN, NOTHING_KNOWN, Known, Target, read_target
 from solarocpp.ocpp.lenience import HANDSHAKE_LENIENCES
 from solarocpp.registry import Account, Charger, Credential
 
@@ -80,13 +79,15 @@ class Claim(msgspec.Struct, frozen=True):
     hid: str | None = None
     extensions: str = ""
     """`Sec-WebSocket-Extensions` as offered; taken up by websocket.py, if the configuration says so (Q19)."""
+    shown: str = HIDDEN
+    """The identifier as it may be told whoever sent the right password with it, if any was sent."""
     repairs: tuple[str, ...] = ()
     """Names of the leniences it took."""
     described: Described = {}
     """What may be recorded of the head: path, profile, username, offered subprotocols, ..."""
 
     def __repr__(self) -> str:
-        return f"Claim(identifier={shown_identifier(self.identifier, known=False)!r}, username={self.username!r})"
+        return f"Claim(path={self.described.get('path')!r}, username={self.described.get('username')!r})"
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -122,9 +123,9 @@ class Directory(Protocol):
 def read_claim(
     head: RequestHead,
     rules: Rules = LENIENT,
-    known: Callable[[str], bool] = lambda _: False,
+    directory: Directory | None = None,
 ) -> Claim | Refused:
-    """Reads who wants to connect, by WebSocket headers, URL profiles and HTTP Basic; `known` as in `describe`."""
+    """Reads who wants to connect, by WebSocket headers, URL profiles and HTTP Basic; `directory` as in `describe`."""
     problem = _websocket_problem(head)
     if problem is not None:
         return problem
@@ -134,6 +135,8 @@ def read_claim(
     offered, (subprotocol, subprotocol_repairs) = _offered(head), _chosen_subprotocol(head)
     if offered and subprotocol is None:
         return refused("wrong_subprotocol", offered=offered)
+    if target.username is None and "authorization" in head.repeated:
+        return refused("repeated_header", header="Authorization")
     credentials = _credentials(head, target)
     if credentials is None:
         return refused("bad_authorization")
@@ -150,8 +153,9 @@ def read_claim(
         profile=target.profile,
         hid=target.hid,
         extensions=head.headers.get("sec-websocket-extensions", ""),
+        shown=target.shown_identifier(_known(target, credentials, directory, proven=True)),
         repairs=repairs,
-        described=describe(head, known),
+        described=describe(head, directory),
     )
 
 
@@ -197,22 +201,49 @@ def _credentials(head: RequestHead, target: Target) -> BasicCredentials | None:
     return BasicCredentials("", b"") if header is None else read_basic(header)
 
 
-def describe(head: RequestHead, known: Callable[[str], bool] = lambda _: False) -> Described:
-    """Tells what may be recorded of a head: no password, nor what may be one; `known`: is this a charger's identity?"""
+def describe(head: RequestHead, directory: Directory | None = None, *, proven: bool = False) -> Described:
+    """Tells what may be recorded of a head: no password, nor what may be one.
+
+    Args:
+        head: what was sent.
+        directory: tells which parts of the path are names of ours.
+        proven: whether user name and password turned out to be right.
+    """
     target = read_target(head.target)
     credentials = _credentials(head, target)
-    is_known = target.identifier is not None and known(target.identifier)
+    known = _known(target, credentials, directory, proven=proven)
     said: dict[str, str | None] = {
-        "cp": None if target.identifier is None else shown_identifier(target.identifier, known=is_known),
+        "cp": target.shown_identifier(known),
         "profile": target.profile,
-        "path": target.shown(known=is_known),
-        "hid": target.hid,
-        "username": None if credentials is None else credentials.username,
+        "path": target.shown(known),
+        "hid": target.shown_hid(known),
+        "username": target.shown_username(known) or (None if credentials is None else credentials.username),
         "subprotocols": _offered(head),
         "extensions": head.headers.get("sec-websocket-extensions"),
         "userAgent": head.headers.get("user-agent"),
     }
     return {name: _printable(text) for name, text in said.items() if text}
+
+
+def _known(target: Target, credentials: BasicCredentials | None, directory: Directory | None, *, proven: bool) -> Known:
+    if directory is None:
+        return msgspec.structs.replace(NOTHING_KNOWN, password=proven)
+    username = "" if credentials is None else credentials.username
+    credential = directory.credential(username) or directory.credential(unquote(username))
+    account = directory.account_by_hid(target.hid or "")
+    owner = credential or account
+    identifier = target.identifier or ""
+    return Known(
+        hid=account is not None,
+        username=credential is not None,
+        password=proven,
+        identifier=(
+            directory.first_charger(identifier)
+            if owner is None
+            else directory.charger_by_identifier(identifier, owner.account_id)
+        )
+        is not None,
+    )
 
 
 def header_names(head: RequestHead) -> str:
@@ -301,7 +332,7 @@ def _missing_proof(claim: Claim, peer: Peer, *, certified: bool, rules: Rules) -
     """Says what is missing of the proof that this server wants of everybody."""
     if rules.client_auth != "either" and not certified:
         if peer.certificate is None:
-            return refused("no_certificate", identifier=quote(shown_identifier(claim.identifier, known=False)))
+            return refused("no_certificate", identifier=quote(claim.shown))
         return _wrong_certificate(claim, peer.certificate)
     if rules.client_auth == "both" and claim.username is None:
         return refused("no_credentials")
@@ -309,7 +340,7 @@ def _missing_proof(claim: Claim, peer: Peer, *, certified: bool, rules: Rules) -
 
 
 def _wrong_certificate(claim: Claim, certificate: PeerCertificate) -> Refused:
-    identifier = quote(shown_identifier(claim.identifier, known=False))
+    identifier = quote(claim.shown)
     if _names_it(claim, certificate):
         return refused("foreign_certificate", identifier=identifier)
     names = _printable(" or ".join(certificate.names)) or "nobody"
@@ -319,9 +350,10 @@ def _wrong_certificate(claim: Claim, certificate: PeerCertificate) -> Refused:
 def _unknown(claim: Claim) -> Refused:
     first, _, second = claim.identifier.partition("/")
     if first.casefold() == second.casefold():
-        return refused("doubled_identity", identifier=claim.identifier)
-    identifier = shown_identifier(claim.identifier, known=False)
-    return refused("unknown_charger", identifier=identifier, quoted=quote(identifier))
+        return refused("doubled_identity")
+    if claim.shown == HIDDEN:
+        return refused("unknown_charger", identifier="of this identity", quoted="IDENTITY")
+    return refused("unknown_charger", identifier=claim.shown, quoted=quote(claim.shown))
 
 
 def _note_repairs(claim: Claim, charger: Charger, directory: Directory) -> Claim:
@@ -351,6 +383,5 @@ def _judge_charger(
         return refused("security_too_low", wanted=wanted, reached=came, profile=reached, **said)
     unforgiven = next((name for name in claim.repairs if name in rules.strict), None)
     if unforgiven is not None:
-        given = shown_identifier(claim.identifier, known=True)
-        return refused(unforgiven, registered=charger.identifier, identifier=given)
+        return refused(unforgiven, registered=charger.identifier, identifier=claim.identifier)
     return Admitted(charger, credential, claim, reached)

@@ -4,7 +4,9 @@ A path is cut at its slashes before anything is percent-decoded, so an encoded s
 password; the reference system decodes first and cannot tell. From the left, everything before the identity is
 one segment; the identity is all the rest, and may have slashes of its own.
 
-What is read can be shown: `Target.shown` writes the path without password, and without what may be one.
+What is read can be shown: `Target.shown` writes the path without password, and without what may be one. People
+swap the parts of a path, and paste all of them where one belongs; so of each part only what is known as such is
+shown, and of an identity that nobody registered only what looks like nothing else.
 """
 
 from __future__ import annotations
@@ -50,6 +52,26 @@ URL_PROFILES: Mapping[str, UrlProfile] = MappingProxyType({row.name: row for row
 """By name. Without username and password in the path they come by HTTP Basic."""
 
 
+HIDDEN: Final = "..."
+"""Stands for what may be a secret."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What the parts of a path turned out to be; what is not known may be a secret at the wrong place."""
+
+    hid: bool = False
+    """It is an account's."""
+    username: bool = False
+    """There is such a credential."""
+    password: bool = False
+    """User name and password are right, so they stand where they belong."""
+    identifier: bool = False
+    """There is such a charger."""
+
+
+NOTHING_KNOWN: Final = Known()
+
+
 class Target(msgspec.Struct, frozen=True):
     """What a request target says; `problem` is the kind of refusal where that is not enough."""
 
@@ -67,24 +89,41 @@ class Target(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Target({self.shown()}, problem={self.problem!r})"
 
-    def shown(self, *, known: bool = False) -> str:
-        """Writes the path as it may be recorded; `known`: there is a charger of this identity."""
+    def shown(self, known: Known = NOTHING_KNOWN) -> str:
+        """Writes the path as it may be recorded."""
         if self.profile is None:
             return self.outside
         if self.identifier is None:
-            return f"/ocpp/j/{self.profile}/..."
-        credentials = (self.username or "", "[redacted]") if self.password is not None else ()
-        hid = () if self.hid is None else (self.hid,)
-        return "/".join(("/ocpp/j", self.profile, *hid, *credentials, shown_identifier(self.identifier, known=known)))
+            return f"/ocpp/j/{self.profile}/{HIDDEN}"
+        hid = () if self.hid is None else (self.shown_hid(known),)
+        credentials = () if self.username is None else (self.shown_username(known), "[redacted]")
+        return "/".join(("/ocpp/j", self.profile, *hid, *credentials, self.shown_identifier(known)))
+
+    def shown_hid(self, known: Known) -> str:
+        """Writes the hid as it may be recorded; empty: the path has none."""
+        return _shown(self.hid, known=known.hid)
+
+    def shown_username(self, known: Known) -> str:
+        """Writes the user name of the path as it may be recorded; empty: the path has none."""
+        return _shown(self.username, known=known.username or known.password)
+
+    def shown_identifier(self, known: Known) -> str:
+        """Writes the identity as it may be recorded.
+
+        One that nobody registered is a password where the parts before it were swapped with it, or is one with
+        more around it where they were pasted into it.
+        """
+        may_be_swapped = not (known.password if self.username is not None else known.hid or self.hid is None)
+        may_be_secret = may_be_swapped or _SEPARATOR.search(self.identifier or "") is not None
+        return _shown(self.identifier, known=known.identifier or not may_be_secret)
 
 
-def shown_identifier(identifier: str, *, known: bool) -> str:
-    """Writes an identity as it may be recorded.
+_SEPARATOR = re.compile(r"[:@/\\%?#&=,;]")
+"""What people, URLs and wrong encodings put between a user name, a password and an identity."""
 
-    Of several segments that are no known charger only the last: people paste user name and password in front of
-    an identity, under the profile that takes none.
-    """
-    return identifier if known or "/" not in identifier else f".../{identifier.rpartition('/')[2]}"
+
+def _shown(part: str | None, *, known: bool) -> str:
+    return part if known and part is not None else "" if part is None else HIDDEN
 
 
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
@@ -168,5 +207,5 @@ def _shown_outside(segments: list[str]) -> str:
     """Shows the first segment: it tells what was meant, `/CP001` or `/steve/...`; the rest may hold a password."""
     if not segments:
         return "/"
-    first = segments[0] if _HARMLESS.fullmatch(segments[0]) else "..."
-    return f"/{first}" + ("/..." if len(segments) > 1 and first != "..." else "")
+    first = segments[0] if _HARMLESS.fullmatch(segments[0]) else HIDDEN
+    return f"/{first}" + (f"/{HIDDEN}" if len(segments) > 1 and first != HIDDEN else "")

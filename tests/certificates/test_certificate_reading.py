@@ -96,6 +96,7 @@ def test_no_header_is_too_odd(value: str) -> None:
     assert read_passed_certificate(value) is None
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
 @given(st.integers(0, 400), st.binary(min_size=1, max_size=3))
 def test_no_spoilt_certificate_is_too_odd(at: int, spoilt: bytes) -> None:
     """It is read, or it is not; it may not be a way to end the server."""
@@ -127,6 +128,16 @@ class TestFaults:
     def test_one_that_is_out_of_date(self, authority: Authority, pem: str, at: datetime, fault: str) -> None:
         known = read_certificates(authority.issued.certificate)
         assert fault_of(leaf_of(pem), known, now=at) == fault
+
+    def test_one_that_is_not_for_clients(self, authority: Authority, now: datetime) -> None:
+        known = read_certificates(authority.issued.certificate)
+        servers = leaf_of(authority.issue_server(["CP001"], now=now, days=30).certificate)
+        assert fault_of(servers, known, now=now) == "it is not made for clients (extended key usage)"
+
+    def test_one_that_does_not_say_what_it_is_for(self, now: datetime) -> None:
+        ca = trustme.CA()
+        found = leaf_of(ca.issue_cert("CP001").cert_chain_pems[0].bytes())
+        assert fault_of(found, read_certificates(ca.cert_pem.bytes()), now=max(now, found.not_before)) is None
 
     def test_one_that_somebody_else_signed_in_the_same_name(self, pem: str, now: datetime) -> None:
         impostor = read_certificates(Authority.found("site", now=now).issued.certificate)

@@ -179,6 +179,17 @@ async def test_a_refusal_tells_all_that_helps_and_no_secret(server: Server) -> N
     }
 
 
+async def test_with_the_right_password_an_unknown_charger_is_told_by_its_name(server: Server) -> None:
+    """Then the parts of the path are not swapped; without, its identity might be somebody's password."""
+    for password in ("correct%20horse%20battery", "wrong"):
+        await server.answer(handshake(f"/ocpp/j/v16u/depot/{password}/CP999", ""))
+    rows = await server.events("kind", "path")
+    assert [(row[1], *row[3:]) for row in rows] == [
+        ("CP999", "unknown_charger", "/ocpp/j/v16u/depot/[redacted]/CP999"),
+        (None, "wrong_password", "/ocpp/j/v16u/depot/[redacted]/..."),
+    ]
+
+
 SECRETS = ("horse", "Zm9yLW5vYm9keQ", "for-nobody", "hunter2")
 
 
@@ -190,6 +201,14 @@ SECRETS = ("horse", "Zm9yLW5vYm9keQ", "for-nobody", "hunter2")
         handshake("/ocpp/j/v16u/depot/hunter2"),
         handshake("/ocpp/j/v16/depot/hunter2/CP001"),
         handshake("/ocpp/j/v16/depot/correct%20horse%20battery/CP001"),
+        handshake("/ocpp/j/v16/depot:hunter2"),
+        handshake("/ocpp/j/v16/depot%3Ahunter2%40CP001"),
+        handshake("/ocpp/j/v16/depot%2Fhunter2"),
+        handshake("/ocpp/j/v16h/hunter2/CP999"),
+        handshake("/ocpp/j/v16h/depot/hunter2"),
+        handshake("/ocpp/j/v16u/hunter2/depot/CP001"),
+        handshake("/ocpp/j/v16u/depot/CP001/hunter2"),
+        handshake("/ocpp/j/v16hu/depot/hunter2/CP001/CP001"),
         handshake("/steve/depot/hunter2/CP001"),
         handshake("ws://depot:hunter2@host/ocpp/j/v16/CP999?key=hunter2"),
         handshake("/ocpp/j/v16/CP999?key=hunter2", authorization="Basic Zm9yLW5vYm9keQ"),
@@ -309,6 +328,8 @@ class TestUnknownChargers:
             ("/ocpp/j/v16/NEW1", "", 401),
             ("/ocpp/j/v16/NEW1", basic("narrow", "correct horse battery"), 404),
             ("/ocpp/j/v16/depot/hunter2/NEW1", BASIC, 404),  # a pasted password must not become a name
+            ("/ocpp/j/v16/depot%3Ahunter2", BASIC, 404),
+            ("/ocpp/j/v16h/depot/hunter2", BASIC, 404),
         ],
     )
     async def test_only_with_a_credential_that_is_right_and_allows_it(

@@ -414,16 +414,16 @@ def test_a_server_that_wants_certificates_wants_those_of_the_account() -> None:
 
 def test_a_head_is_described_without_secrets() -> None:
     odd = head(
-        "ws://foo:secret@depot/ocpp/j/v16hu/H1/foo/secret/CP001?secret",
+        "ws://foo:secret@depot/ocpp/j/v16hu/hid11111/foo/secret/CP001?secret",
         sec_websocket_protocol="ocpp1.6,\x1b[31mred",
         user_agent="Firmware/1.0",
         cookie="secret",
     )
-    assert describe(odd) == {
+    assert describe(odd, DIRECTORY) == {
         "cp": "CP001",
         "profile": "v16hu",
-        "path": "/ocpp/j/v16hu/H1/foo/[redacted]/CP001",
-        "hid": "H1",
+        "path": "/ocpp/j/v16hu/hid11111/foo/[redacted]/CP001",
+        "hid": "hid11111",
         "username": "foo",
         "subprotocols": "ocpp1.6, \ufffd[31mred",
         "userAgent": "Firmware/1.0",
@@ -431,11 +431,59 @@ def test_a_head_is_described_without_secrets() -> None:
 
 
 def test_segments_before_an_unknown_identity_are_nobodys_business() -> None:
-    assert describe(head("/ocpp/j/v16/foo/secret/CP001"))["cp"] == ".../CP001"
-    assert describe(head("/ocpp/j/v16/depot/CP7"), lambda name: name == "depot/CP7")["cp"] == "depot/CP7"
+    assert describe(head("/ocpp/j/v16/foo/secret/CP001"), DIRECTORY)["cp"] == "..."
+    assert describe(head("/ocpp/j/v16/depot/CP7"), DIRECTORY)["cp"] == "depot/CP7"
     verdict = judge("/ocpp/j/v16/foo/secret/CP001")
     assert isinstance(verdict, Refused)
-    assert "secret" not in verdict.reason + verdict.hint
+    assert (verdict.reason, verdict.hint) == (
+        "There is no charger of this identity.",
+        "Register it with: solarocpp charger add IDENTITY",
+    )
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/ocpp/j/v16/foo:secret",
+        "/ocpp/j/v16/foo%3Asecret%40CP001",
+        "/ocpp/j/v16/foo%2Fsecret",
+        "/ocpp/j/v16h/secret/CP001",
+        "/ocpp/j/v16h/foo/secret",
+        "/ocpp/j/v16u/secret/foo/CP001",
+        "/ocpp/j/v16u/foo/CP001/secret",
+        "/ocpp/j/v16hu/foo/secret/CP001/CP001",
+    ],
+)
+@pytest.mark.parametrize("credential", [FOO, None])
+@pytest.mark.parametrize("rules", [LENIENT, Rules(client_auth="certificate")])
+def test_a_password_at_the_wrong_place_is_not_told(target: str, credential: Credential | None, rules: Rules) -> None:
+    """Whatever becomes of it: the event, the reason, the hint and the claim itself."""
+    found = claim(target)
+    assert "secret" not in str(describe(head(target), DIRECTORY)) + repr(found) + str(found.described)
+    if "v16u/" in target and credential is not None:
+        return  # there, with the right password, the parts are what they stand for
+    for peer in (PLAIN, TLS, shows("CP001")):
+        verdict = judge_claim(found, credential, peer, DIRECTORY, rules)
+        assert isinstance(verdict, Refused | Admitted)
+        if isinstance(verdict, Refused):
+            assert "secret" not in verdict.reason + verdict.hint
+
+
+def test_who_is_unknown_is_told_who_proved_himself() -> None:
+    told = describe(head("/ocpp/j/v16u/foo/bar/CP999"), DIRECTORY, proven=True)
+    assert (told["cp"], told["path"]) == ("CP999", "/ocpp/j/v16u/foo/[redacted]/CP999")
+    verdict = judge("/ocpp/j/v16u/foo/bar/CP999")
+    assert isinstance(verdict, Refused)
+    assert verdict.reason == "There is no charger CP999."
+
+
+def test_credentials_that_came_twice_are_refused() -> None:
+    raw = b"GET /ocpp/j/v16/CP001 HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n"
+    request_head = read_head(raw + f"Authorization: {basic()}\r\nAuthorization: {basic(b'a:b')}\r\n\r\n".encode())
+    assert isinstance(request_head, RequestHead)
+    verdict = read_claim(request_head)
+    assert isinstance(verdict, Refused)
+    assert (verdict.kind, verdict.status) == ("repeated_header", 400)
 
 
 def test_a_claim_never_shows_its_password() -> None:

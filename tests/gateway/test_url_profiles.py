@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solarocpp.gateway.url_profiles import URL_PROFILES, Target, read_target, shown_identifier
+from solarocpp.gateway.url_profiles import NOTHING_KNOWN, URL_PROFILES, Known, Target, read_target
 
 
 def test_the_four_profiles_are_those_of_the_reference_system() -> None:
@@ -100,11 +100,20 @@ def test_a_path_that_cannot_be_read_shows_nothing_that_may_be_secret(target: str
 @pytest.mark.parametrize(
     ("target", "shown"),
     [
-        ("/ocpp/j/v16u/foo/secret/CP001", "/ocpp/j/v16u/foo/[redacted]/CP001"),
-        ("/ocpp/j/v16hu/H1/foo/secret/CP001", "/ocpp/j/v16hu/H1/foo/[redacted]/CP001"),
-        ("/ocpp/j/v16/foo/secret/CP001", "/ocpp/j/v16/.../CP001"),  # pasted under the profile that takes none
         ("/ocpp/j/v16/CP001?password=secret", "/ocpp/j/v16/CP001"),
         ("ws://foo:secret@depot/ocpp/j/v16/CP001", "/ocpp/j/v16/CP001"),
+        # Pasted under the profile that takes none, in every spelling.
+        ("/ocpp/j/v16/foo/secret/CP001", "/ocpp/j/v16/..."),
+        ("/ocpp/j/v16/foo/secret", "/ocpp/j/v16/..."),
+        ("/ocpp/j/v16/foo:secret", "/ocpp/j/v16/..."),
+        ("/ocpp/j/v16/foo%3Asecret%40CP001", "/ocpp/j/v16/..."),
+        ("/ocpp/j/v16/foo%253Asecret", "/ocpp/j/v16/..."),
+        ("/ocpp/j/v16/foo%2Fsecret", "/ocpp/j/v16/..."),
+        # Parts that nothing is known of may have been swapped.
+        ("/ocpp/j/v16h/secret/CP001", "/ocpp/j/v16h/.../..."),
+        ("/ocpp/j/v16h/foo/secret", "/ocpp/j/v16h/.../..."),
+        ("/ocpp/j/v16u/secret/foo/CP001", "/ocpp/j/v16u/.../[redacted]/..."),
+        ("/ocpp/j/v16hu/foo/secret/CP001/CP001", "/ocpp/j/v16hu/.../.../[redacted]/..."),
     ],
 )
 def test_a_path_is_shown_without_passwords(target: str, shown: str) -> None:
@@ -113,9 +122,28 @@ def test_a_path_is_shown_without_passwords(target: str, shown: str) -> None:
     assert "secret" not in repr(read)
 
 
-def test_the_segments_of_a_known_identity_are_shown() -> None:
-    assert read_target("/ocpp/j/v16/depot/CP001").shown(known=True) == "/ocpp/j/v16/depot/CP001"
-    assert shown_identifier("depot/CP001", known=False) == ".../CP001"
+@pytest.mark.parametrize(
+    ("target", "known", "shown"),
+    [
+        ("/ocpp/j/v16/depot/CP001", Known(identifier=True), "/ocpp/j/v16/depot/CP001"),
+        ("/ocpp/j/v16h/H1/CP001", Known(hid=True), "/ocpp/j/v16h/H1/CP001"),
+        ("/ocpp/j/v16h/H1/CP001", Known(identifier=True), "/ocpp/j/v16h/.../CP001"),
+        ("/ocpp/j/v16h/H1/foo:secret", Known(hid=True, password=True), "/ocpp/j/v16h/H1/..."),
+        ("/ocpp/j/v16u/foo/CP001/secret", Known(username=True), "/ocpp/j/v16u/foo/[redacted]/..."),
+        ("/ocpp/j/v16u/foo/pass/CP001", Known(username=True, identifier=True), "/ocpp/j/v16u/foo/[redacted]/CP001"),
+        # The password was right: nothing is swapped, and who is unknown should be told.
+        ("/ocpp/j/v16u/foo/pass/CP9", Known(username=True, password=True), "/ocpp/j/v16u/foo/[redacted]/CP9"),
+        ("/ocpp/j/v16hu/x/foo/pass/CP9", Known(password=True), "/ocpp/j/v16hu/.../foo/[redacted]/CP9"),
+    ],
+)
+def test_what_is_known_is_shown(target: str, known: Known, shown: str) -> None:
+    assert read_target(target).shown(known) == shown
+
+
+def test_what_a_path_does_not_have_is_not_shown() -> None:
+    read = read_target("/ocpp/j/v16/CP001")
+    assert (read.shown_hid(NOTHING_KNOWN), read.shown_username(NOTHING_KNOWN)) == ("", "")
+    assert read_target("/x").shown_identifier(NOTHING_KNOWN) == ""
 
 
 def segments(read: Target) -> set[str]:

@@ -265,7 +265,9 @@ class Registry(AccessRegistry):
             text = f"There is no node {node_id}; there is {listed}. To make it, add --create-node."
             raise RegistryError("node", node_id, text, status=404)
         if node_id in self._nodes:
-            raise RegistryError("node", node_id, f"The number {node_id} is taken; choose another for the node.", status=409)
+            raise RegistryError(
+                "node", node_id, f"The number {node_id} is taken; choose another for the node.", status=409
+            )
         return Node(node_id, account_id, f"Node {node_id}", now)
 
 

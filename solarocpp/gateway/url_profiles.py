@@ -114,12 +114,15 @@ class Target(msgspec.Struct, frozen=True):
         more around it where they were pasted into it.
         """
         may_be_swapped = not (known.password if self.username is not None else known.hid or self.hid is None)
-        may_be_secret = may_be_swapped or _SEPARATOR.search(self.identifier or "") is not None
+        may_be_pasted = _SEPARATOR.search(self.identifier or "") and not _MAC_ADDRESS.fullmatch(self.identifier or "")
+        may_be_secret = may_be_swapped or bool(may_be_pasted)
         return _shown(self.identifier, known=known.identifier or not may_be_secret)
 
 
 _SEPARATOR = re.compile(r"[:@/\\%?#&=,;]")
 """What people, URLs and wrong encodings put between a user name, a password and an identity."""
+_MAC_ADDRESS = re.compile(r"(?:[0-9A-F]{2}:){5,7}[0-9A-F]{2}", re.IGNORECASE)
+"""An identity that many chargers come with; its colons part nothing from a password."""
 
 
 def _shown(part: str | None, *, known: bool) -> str:

@@ -169,3 +169,9 @@ def test_any_target_is_read(target: str) -> None:
     read = read_target(target)
     assert (read.problem is None) == (read.identifier is not None)
     assert read.shown().startswith("/")
+
+
+def test_an_identity_that_is_a_mac_address_is_shown() -> None:
+    """Many chargers come with one; nobody could register it if it were hidden like `user:password`."""
+    assert read_target("/ocpp/j/v16/AA:BB:0c:DD:EE:FF").shown() == "/ocpp/j/v16/AA:BB:0c:DD:EE:FF"
+    assert read_target("/ocpp/j/v16/AA:BB:0c:DD:EE:secret").shown() == "/ocpp/j/v16/..."

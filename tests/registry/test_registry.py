@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from solarocpp.errors import RegistryError
 from solarocpp.registry import (
@@ -305,10 +306,16 @@ async def test_a_password_that_changes_while_it_is_checked_is_refused(registry: 
     async def check() -> None:
         outcomes.append(await registry.verify(chosen, b"my own words"))
 
+    limiter = registry._passwords._limiter
+    others = range(int(limiter.total_tokens))
     async with trio.open_nursery() as nursery:
+        for other in others:
+            await limiter.acquire_on_behalf_of(other)
         nursery.start_soon(check)
-        await trio.lowlevel.checkpoint()  # the check is in its thread, for some 20 ms
+        await trio.testing.wait_all_tasks_blocked()  # the check has begun, and waits behind others
         await registry.set_credential("depot", CredentialChange(password=None))
+        for other in others:
+            limiter.release_on_behalf_of(other)
     assert outcomes == [False]
     assert registry.recall(chosen, b"my own words") is None
 

@@ -234,20 +234,34 @@ class TestTls:
         assert rows[0][3].startswith("The charger does not speak TLS 1.2 or newer. It offered TLS 1.0 with")
 
 
+class TestUnheld:
+    """Two TLS handshakes at a time, each for a minute: whoever had to wait for one of them would miss the deadline."""
+
+    @pytest.fixture
+    def server_config(self, tls_config: Config, monkeypatch: pytest.MonkeyPatch) -> Config:
+        monkeypatch.setattr(pace, "YOUNG_S", 60.0)
+        return msgspec.structs.replace(tls_config, openings_at_once=2, handshake_deadline_s=60.0)
+
+    async def test_who_says_nothing_holds_nobody_up(self, server: Server, trusting: Trusting) -> None:
+        async with contextlib.AsyncExitStack() as silent:
+            for _ in range(40):
+                await silent.enter_async_context(await server.dial())
+            assert (await server.answer(handshake(), trusting())).startswith(b"HTTP/1.1 101 ")
+
+    async def test_what_comes_in_the_clear_needs_no_turn(self, server: Server) -> None:
+        async with contextlib.AsyncExitStack() as stuck:
+            for _ in range(6):
+                stream = await stuck.enter_async_context(await server.dial())
+                await stream.send_all(HELLO[:20])
+            assert (await server.answer(handshake())).startswith(b"HTTP/1.1 400 ")
+
+
 class TestCrowd:
     """Who holds whom up; two TLS handshakes at a time."""
 
     @pytest.fixture
     def server_config(self, tls_config: Config) -> Config:
         return msgspec.structs.replace(tls_config, openings_at_once=2, handshake_deadline_s=0.4)
-
-    async def test_who_says_nothing_holds_nobody_up(self, server: Server, trusting: Trusting) -> None:
-        async with contextlib.AsyncExitStack() as silent:
-            for _ in range(40):
-                await silent.enter_async_context(await server.dial())
-            started = trio.current_time()
-            assert (await server.answer(handshake(), trusting())).startswith(b"HTTP/1.1 101 ")
-            assert trio.current_time() - started < 1.0
 
     async def test_who_waits_for_a_turn_has_all_the_time_afterwards(self, server: Server, trusting: Trusting) -> None:
         """Six that stop within theirs are ahead: three times 0.4 s, and none of it the newcomer's fault."""
@@ -257,17 +271,8 @@ class TestCrowd:
                 await stream.send_all(HELLO[:20])
             started = trio.current_time()
             assert (await server.answer(handshake(), trusting())).startswith(b"HTTP/1.1 101 ")
-            assert 0.7 < trio.current_time() - started < 3.0
+            assert trio.current_time() - started > 0.7  # it did wait
         assert {row[3] for row in await server.events("kind")} == {"head_incomplete"}
-
-    async def test_what_comes_in_the_clear_needs_no_turn(self, server: Server) -> None:
-        async with contextlib.AsyncExitStack() as stuck:
-            for _ in range(6):
-                stream = await stuck.enter_async_context(await server.dial())
-                await stream.send_all(HELLO[:20])
-            started = trio.current_time()
-            assert (await server.answer(handshake())).startswith(b"HTTP/1.1 400 ")
-            assert trio.current_time() - started < 0.4
 
 
 def silent_ones(server: Server) -> list[trio.CancelScope]:

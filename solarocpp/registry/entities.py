@@ -47,6 +47,8 @@ class Node(msgspec.Struct, frozen=True):
     account_id: int
     name: str
     created: datetime
+    time_zone: str | None = None
+    """IANA name; its days and months begin by this clock (spec 10.1). None: UTC."""
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -103,7 +103,11 @@ UPDATE event SET tags = CASE
     ELSE ['ocpp'] END;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+_VERSION_3 = """
+ALTER TABLE node ADD COLUMN "timeZone" VARCHAR;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """SQL of each version of `solarocpp.duckdb`, version 1 first; views are not here, they are made at each start."""
 
 SECRET_MIGRATIONS: tuple[str, ...] = (
@@ -168,7 +172,7 @@ def furnish(con: Connection, identity: UUID, now: datetime) -> None:
         if not con.execute("SELECT 1 FROM meta").fetchone():
             con.execute("INSERT INTO meta VALUES (?, ?, 0, 1)", [identity, now])
             con.execute("INSERT INTO account VALUES (nextval('accountNumber'), 'account 1', ?, NULL)", [now])
-            con.execute("INSERT INTO node VALUES (nextval('nodeNumber'), 1, 'node 1', ?)", [now])
+            con.execute("INSERT INTO node VALUES (nextval('nodeNumber'), 1, 'node 1', ?, NULL)", [now])
         for (account_id,) in con.execute('SELECT "accountId" FROM account WHERE hid IS NULL').fetchall():
             con.execute('UPDATE account SET hid = ? WHERE "accountId" = ?', [unused_hid(con), account_id])
 

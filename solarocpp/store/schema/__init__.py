@@ -1,0 +1,64 @@
+"""What is in the store, as data: every table, view and column an analyst can meet, with unit and meaning.
+
+`data/README.md` is made from this package, the query module checks names against it, and a test
+compares it with a real store, so it cannot drift. How a store comes to look like this is in
+`migrations`. Column names are SolarNetwork's spelling of datum properties; DuckDB matches them in
+any case. All times are TIMESTAMPTZ, energy Wh, power W, current A, voltage V, temperature Celsius.
+"""
+
+from __future__ import annotations
+
+from solarocpp.store.schema.columns import PHASES, PROPERTIES, Column, Property, Table, property_column
+from solarocpp.store.schema.internal import INTERNAL, SECRET_TABLES
+from solarocpp.store.schema.measured import (
+    CHARGE_SESSION,
+    DATUM,
+    EVENT,
+    LATEST_VIEW,
+    LEDGER,
+    SESSION_VIEW,
+    SIGNED_READING,
+    TOTAL_COLUMNS,
+)
+from solarocpp.store.schema.registered import CHARGER, CONNECTOR, REGISTRY_TABLES
+
+__all__ = [
+    "CHARGE_SESSION",
+    "DATABASE",
+    "DATUM",
+    "EVENT",
+    "LATEST_VIEW",
+    "PHASES",
+    "PROPERTIES",
+    "SECRETS",
+    "SECRET_TABLES",
+    "TABLES",
+    "TOTAL_COLUMNS",
+    "VIEWS",
+    "Column",
+    "Property",
+    "Table",
+    "property_column",
+]
+
+TABLES: tuple[Table, ...] = (
+    DATUM,
+    CHARGE_SESSION,
+    CHARGER,
+    CONNECTOR,
+    EVENT,
+    LEDGER,
+    SIGNED_READING,
+    *REGISTRY_TABLES,
+    *INTERNAL,
+)
+"""Every table of `solarocpp.duckdb`, those for analysts first."""
+
+VIEWS: tuple[Table, ...] = (SESSION_VIEW, LATEST_VIEW)
+"""Every view of `solarocpp.duckdb`."""
+
+DATABASE = "solarocpp.duckdb"
+"""File name of the main database within the data directory."""
+
+SECRETS = "secrets.duckdb"
+"""File name of the secrets database: another instance, so that no SQL of an analyst can reach it."""

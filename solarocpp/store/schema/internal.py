@@ -1,0 +1,86 @@
+"""The store's own business, and what no analyst can reach: these tables may change with any version."""
+
+from __future__ import annotations
+
+from solarocpp.store.schema.columns import Column, Table
+from solarocpp.store.schema.measured import DATUM_KEY, SESSION_KEY, TOTAL_COLUMNS
+
+INTERNAL: tuple[Table, ...] = (
+    Table(
+        "journal",
+        "What is acknowledged and not yet in the tables: one row a commit, empty a second after the last message.",
+        (
+            Column("first", "BIGINT", "", "`ledger.seq` of its first exchange"),
+            Column("last", "BIGINT", "", "`ledger.seq` of its last exchange"),
+            Column("batch", "VARCHAR", "", "the exchanges, as a JSON array"),
+        ),
+        internal=True,
+    ),
+    Table(
+        "sessionTotal",
+        "Totals of ended sessions, so that nobody adds them up twice; read them through `session`.",
+        (SESSION_KEY, *TOTAL_COLUMNS),
+        internal=True,
+    ),
+    Table(
+        "datumContext",
+        "Reading contexts above Sample.Periodic, which decide who wins when messages merge.",
+        (
+            *DATUM_KEY,
+            Column("property", "VARCHAR", "", "datum property"),
+            Column("context", "TINYINT", "", "spec 2.3 code, 5 to 8"),
+        ),
+        internal=True,
+    ),
+    Table(
+        "meta",
+        "One row about the store itself.",
+        (
+            Column("storeId", "UUID", "", "made once; part of every sessionId"),
+            Column("created", "TIMESTAMP WITH TIME ZONE", "", "when the store was made"),
+            Column("watermark", "BIGINT", "", "last `ledger.seq` the tables show"),
+            Column("nextTransactionId", "BIGINT", "", "lowest transactionId never given"),
+        ),
+        internal=True,
+    ),
+    Table(
+        "migration",
+        "Schema versions this store went through.",
+        (
+            Column("version", "INTEGER", "", "number"),
+            Column("applied", "TIMESTAMP WITH TIME ZONE", "", "when"),
+        ),
+        internal=True,
+    ),
+)
+
+SECRET_TABLES: tuple[Table, ...] = (
+    Table(
+        "credential",
+        "Usernames that chargers connect with, and hashes of their passwords.",
+        (
+            Column("credentialId", "BIGINT", "", "number"),
+            Column("accountId", "BIGINT", "", "`account.accountId` of the main database"),
+            Column("username", "VARCHAR", "", "unique"),
+            Column(
+                "allowed", "VARCHAR[]", "", "identifiers it may connect as; empty: any enabled charger of the account"
+            ),
+            Column("kind", "VARCHAR", "", "`generated` or `password`: which hash"),
+            Column("hash", "VARCHAR", "", "the hash, with its parameters"),
+            Column("created", "TIMESTAMP WITH TIME ZONE", "", "when it was made"),
+        ),
+        internal=True,
+    ),
+    Table(
+        "apiToken",
+        "Tokens that programs use the API with, as hashes.",
+        (
+            Column("tokenId", "BIGINT", "", "number, the part of the token before the dot"),
+            Column("accountId", "BIGINT", "", "`account.accountId` it sees; empty: the whole box"),
+            Column("name", "VARCHAR", "", "who or what uses it"),
+            Column("hash", "VARCHAR", "", "the hash, with its key"),
+            Column("created", "TIMESTAMP WITH TIME ZONE", "", "when it was made"),
+        ),
+        internal=True,
+    ),
+)

@@ -1,0 +1,123 @@
+"""What was measured and said: datums, charge sessions, signed readings, events, the ledger, and views of them."""
+
+from __future__ import annotations
+
+from solarocpp.store.schema.columns import PROPERTIES, Column, Table, property_column
+
+DATUM_KEY = (
+    Column("created", "TIMESTAMP WITH TIME ZONE", "", "when the charger measured it; our time where its own cannot be"),
+    Column("nodeId", "BIGINT", "", "SolarNetwork node the charger belongs to"),
+    Column("sourceId", "VARCHAR", "", "stream within the node, like `/ocpp/cp/CP001/1/Outlet`"),
+)
+
+SESSION_KEY = Column("sessionId", "UUID", "", "the charge session; the same in `datum`, `chargeSession` and `session`")
+_TRANSACTION = Column("transactionId", "BIGINT", "", "the transactionId the charger was given at its start")
+
+DATUM = Table(
+    "datum",
+    "Readings: one row for each node, source and time; a second message about the same moment merges into its row.",
+    (
+        *DATUM_KEY,
+        Column("received", "TIMESTAMP WITH TIME ZONE", "", "when we last got something for this row"),
+        SESSION_KEY,
+        _TRANSACTION,
+        Column("token", "VARCHAR", "", "id tag that started the session"),
+        Column("duration", "BIGINT", "s", "whole seconds from the start of the session to this moment"),
+        Column("endDate", "TIMESTAMP WITH TIME ZONE", "", "end of the session; only on its closing datum"),
+        Column("endReason", "VARCHAR", "", "why it ended (OCPP 1.6 §7.36); only on the closing datum"),
+        Column("endToken", "VARCHAR", "", "id tag that ended it, if any; only on the closing datum"),
+        Column("status", "VARCHAR", "", "status streams: `Charging`, `Uploaded`, `Installed`, ..."),
+        Column("errorCode", "VARCHAR", "", "status streams: the error, empty for NoError"),
+        Column("info", "VARCHAR", "", "status streams: free text of the charger"),
+        Column("vendorErrorCode", "VARCHAR", "", "status streams: the vendor's own code"),
+        Column("vendorId", "VARCHAR", "", "status streams: the vendor's name"),
+        *(property_column(row.name) for row in PROPERTIES),
+    ),
+)
+"""Without the phase and vendor properties, whose columns appear when they are first needed."""
+
+_CHARGE_SESSION_COLUMNS = (
+    SESSION_KEY,
+    Column("nodeId", "BIGINT", "", "node of the charger when the session started"),
+    Column("sourceId", "VARCHAR", "", "stream of its start and stop readings"),
+    Column("chargerId", "BIGINT", "", "`charger.chargerId`"),
+    Column("connectorId", "INTEGER", "", "connector, from 1"),
+    _TRANSACTION,
+    Column("token", "VARCHAR", "", "id tag it was started with"),
+    Column("started", "TIMESTAMP WITH TIME ZONE", "", "start, by the charger's clock"),
+    Column("ended", "TIMESTAMP WITH TIME ZONE", "", "end, by the charger's clock; empty while it runs"),
+    Column("endReason", "VARCHAR", "", "why it ended (OCPP 1.6 §7.36); `Refused`: we never allowed it"),
+    Column("endToken", "VARCHAR", "", "id tag it was stopped with, if any"),
+    Column("meterStart", "DOUBLE", "Wh", "register at the start, as sent"),
+    Column("meterStop", "DOUBLE", "Wh", "register at the end, as sent; empty if it cannot be right"),
+)
+
+CHARGE_SESSION = Table(
+    "chargeSession",
+    "Every start we were told of, refused ones included (`endReason` `Refused`, `ended` = `started`, no datum).",
+    _CHARGE_SESSION_COLUMNS,
+)
+
+TOTAL_COLUMNS = (
+    Column("energy", "DOUBLE", "Wh", "energy delivered, over register resets and glitches"),
+    Column("duration", "BIGINT", "s", "length; of a running session up to its newest datum"),
+    Column("averagePower", "DOUBLE", "W", "energy over duration; empty where the duration is 0"),
+    Column("peakPower", "DOUBLE", "W", "highest `watts`, else sum of phases, else steepest rise of the register"),
+    Column("readings", "BIGINT", "", "datums of the session"),
+)
+
+SESSION_VIEW = Table(
+    "session",
+    "Charge sessions with their totals, running ones included, refused ones left out.",
+    (*_CHARGE_SESSION_COLUMNS, *TOTAL_COLUMNS),
+)
+
+LATEST_VIEW = Table("latest", "The newest datum of each stream; columns as `datum`.", DATUM.columns)
+
+EVENT = Table(
+    "event",
+    "What happened that somebody may want to look up: refused handshakes, repaired messages, bad samples.",
+    (
+        Column("created", "TIMESTAMP WITH TIME ZONE", "", "when, by our clock"),
+        Column("name", "VARCHAR", "", "event name, from the catalogue"),
+        Column("identifier", "VARCHAR", "", "charge point identity, if one is concerned"),
+        Column("message", "VARCHAR", "", "in words"),
+        Column("data", "JSON", "", "details as a JSON object"),
+        Column("accountId", "BIGINT", "", "`account.accountId` it concerns; empty: not known"),
+        Column(
+            "tags", "VARCHAR[]", "", "what it is about, as SolarNetwork tags user events: `[ocpp, charger, forbidden]`"
+        ),
+    ),
+)
+
+LEDGER = Table(
+    "ledger",
+    "What was said and what was answered, word for word; secrets are blanked before they get here.",
+    (
+        Column("seq", "BIGINT", "", "order of arrival, without gaps between acknowledged messages"),
+        Column("received", "TIMESTAMP WITH TIME ZONE", "", "when we got it (or, outgoing, its answer)"),
+        Column("chargerId", "BIGINT", "", "`charger.chargerId`"),
+        Column("identifier", "VARCHAR", "", "charge point identity at that time"),
+        Column("accountId", "BIGINT", "", "account at that time"),
+        Column("nodeId", "BIGINT", "", "node at that time"),
+        Column("sourceIdTemplate", "VARCHAR", "", "template at that time"),
+        Column("publish", "BOOLEAN", "", "publish setting at that time"),
+        Column("direction", "VARCHAR", "", "`in`: from the charger; `out`: from us"),
+        Column("action", "VARCHAR", "", "OCPP action"),
+        Column("request", "VARCHAR", "", "the CALL frame"),
+        Column("answer", "VARCHAR", "", "the frame that answered it"),
+    ),
+)
+
+SIGNED_READING = Table(
+    "signedReading",
+    "Samples with format SignedData, whole, for who can check the signature.",
+    (
+        *DATUM_KEY,
+        Column("received", "TIMESTAMP WITH TIME ZONE", "", "when we got it"),
+        SESSION_KEY,
+        Column("measurand", "VARCHAR", "", "OCPP 1.6 §7.31"),
+        Column("context", "VARCHAR", "", "OCPP 1.6 §7.28"),
+        Column("value", "VARCHAR", "", "as sent"),
+    ),
+)

@@ -66,7 +66,7 @@ def test_sql_reaches_no_other_file_and_no_setting(resting: Store, sql: str) -> N
 def test_sql_may_write_into_exports_and_snapshots(resting: Store) -> None:
     folder = resting.directory / "exports"
     rows(resting, f"COPY node TO '{folder.resolve()}/node.csv'")
-    assert (folder / "node.csv").read_text().startswith("nodeId,accountId,name,created\n1,1,node 1,")
+    assert (folder / "node.csv").read_text().startswith("nodeId,accountId,name,created,timeZone\n1,1,node 1,")
 
 
 def test_closed_store_stays_closed(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ class TestHealth:
         assert {finding.result for finding in found.values()} == {"ok"}
         assert found["datum"].detail == "1 rows, newest 2026-03-01T10:00:00Z"
         assert found["ledger"].detail == "empty"
-        assert found["schema"].detail == "version 2, this solarocpp has 2"
+        assert found["schema"].detail == "version 3, this solarocpp has 3"
 
     @pytest.mark.parametrize(
         ("damage", "check", "result"),

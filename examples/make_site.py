@@ -30,7 +30,7 @@ DAYS = 21
 
 async def make_site(directory: Path, days: float = DAYS, *, chargers: int = 2, interval_s: int = 1800) -> None:
     """Fills a new data directory with `days` of simulated sessions, up to UNTIL."""
-    config = Config(data_dir=directory, ocpp="127.0.0.1:0", web="127.0.0.1:0")
+    config = Config(data_dir=directory, ocpp="127.0.0.1:0", web="127.0.0.1:0", quack="off")
     plan = SitePlan(chargers=chargers, sample_interval_s=interval_s)
     now = utc_now()
     stop = trio.Event()

@@ -29,7 +29,7 @@ from solarocpp.simulator.link import dial_url
 async def central_system(tmp_path: Path, nursery: trio.Nursery) -> AsyncGenerator[Running]:
     """A server on free ports with an empty store, one charger, one id tag, one password."""
     stop, stopped = trio.Event(), trio.Event()
-    config = Config(data_dir=tmp_path, ocpp="127.0.0.1:0", web="127.0.0.1:0")
+    config = Config(data_dir=tmp_path, ocpp="127.0.0.1:0", web="127.0.0.1:0", quack="off")
 
     async def run(task_status: trio.TaskStatus[Running]) -> None:
         await serve(config, stop=stop, task_status=task_status)

@@ -16,7 +16,7 @@ import json
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterable, Callable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -33,6 +33,7 @@ from solarocpp.gateway import Gateway, Roster, Services
 from solarocpp.gateway.peers import Peer
 from solarocpp.ocpp.decoding import decode_confirmation, decode_request
 from solarocpp.ocpp.frames import Call, CallResult, parse_frame
+from solarocpp.query.quack import QuackServer, why_unavailable
 from solarocpp.registry import Registry
 from solarocpp.store import LedgerRow, Store, open_store
 from solarocpp.store.effects import Effect
@@ -55,6 +56,8 @@ class Running(msgspec.Struct, frozen=True):
     store: Store
     registry: Registry
     roster: Roster
+    quack: str | None = None
+    """None: DuckDB clients cannot attach."""
 
 
 def utc_now() -> datetime:
@@ -80,7 +83,8 @@ async def serve(
     """
     log.info("starting", data=str(config.data_dir))
     stop = trio.Event() if stop is None else stop
-    store = open_store(config.data_dir, now=clock())
+    live_sql = _live_sql(config)
+    store = open_store(config.data_dir, now=clock(), prepare=live_sql.prepare if live_sql else None)
     try:
         registry = Registry.load(store)
         transactions = Transactions(store.transactions(), store.store_id)
@@ -93,7 +97,7 @@ async def serve(
         async with trio.open_nursery() as store_nursery:
             await store_nursery.start(store.run)
             try:
-                await _serve_services(services, stop, hangups, task_status)
+                await _serve_services(services, live_sql, stop, hangups, task_status)
             finally:
                 store_nursery.cancel_scope.cancel()
     finally:
@@ -102,8 +106,20 @@ async def serve(
     log.info("stopped")
 
 
+def _live_sql(config: Config) -> QuackServer | None:
+    """Gives what DuckDB clients attach to, if it is wanted and can be had."""
+    if config.quack_address is None:
+        return None
+    reason = why_unavailable()
+    if reason is not None:
+        log.warning("quack_unavailable", reason=reason, instead="solarocpp sql, POST /api/sql")
+        return None
+    return QuackServer()
+
+
 async def _serve_services(
     services: Services,
+    live_sql: QuackServer | None,
     stop: trio.Event,
     hangups: AsyncIterable[object] | None,
     task_status: trio.TaskStatus[Running],
@@ -124,8 +140,15 @@ async def _serve_services(
                 app = web.make_app(services.registry, services.store, clock=services.clock, links=roster.links)
                 token = admin_token(config.data_dir)
                 web_address = await service_nursery.start(web.serve, app, str(config.web_address), token)
-                _announce(services, ocpp, web_address)
-                task_status.started(Running(ocpp, web_address, services.store, services.registry, roster))
+                addresses = {"ocpp": ocpp, "web": web_address}
+                if live_sql is not None:
+                    opens = partial(_opens_whole_box, services.registry, token)
+                    serve_quack = partial(web.serve_quack, services.store, live_sql, config.quack, opens)
+                    addresses["quack"] = await service_nursery.start(serve_quack, config.sql_deadline_s)
+                _announce(services, addresses)
+                task_status.started(
+                    Running(**addresses, store=services.store, registry=services.registry, roster=roster)
+                )
                 await stop.wait()
             finally:
                 log.info("stopping", links=len(roster))
@@ -248,9 +271,15 @@ def admin_token(data_dir: Path) -> str:
     return token
 
 
-def _announce(services: Services, ocpp: str, web_address: str) -> None:
-    config = services.config
-    addresses = {"ocpp": ocpp, "web": web_address}
+def _opens_whole_box(registry: Registry, admin: str, shown: str) -> bool:
+    if secrets.compare_digest(shown.encode(), admin.encode()):
+        return True
+    token = registry.token_by_text(shown)
+    return token is not None and token.account_id is None
+
+
+def _announce(services: Services, addresses: Mapping[str, str]) -> None:
+    config, ocpp = services.config, addresses["ocpp"]
     tls = config.tls_cert is not None
     _write_json(config.data_dir / "server.json", {"pid": os.getpid(), **addresses, "tls": tls})
     if config.ready_file is not None:

@@ -46,8 +46,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Chargers are on the network, so all interfaces."""
     web: str = "127.0.0.1:8080"
     """Management is for this box until somebody decides otherwise."""
-    quack: str = "off"
-    """Live SQL for other processes is not there yet; a word for it now keeps start scripts valid later."""
+    quack: str = "127.0.0.1:9494"
+    """Live SQL for other processes of this box; `off` for none. DuckDB's own default port."""
+    sql_deadline_s: float = 30.0
+    """How long a stranger's statement may run: longer than people wait, and a runaway one holds a reader no longer."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
     client_ca: Path | None = None
@@ -101,10 +103,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """`stock` takes every message through trio-websocket's own queue: slower, for when in doubt."""
 
     def __post_init__(self) -> None:
-        for key in ("ocpp", "web"):
-            parse_address(getattr(self, key), key)
-        if self.quack != "off":
-            raise ConfigError("quack", self.quack, "off; meanwhile `solarocpp sql` and the API answer while it runs")
+        for key in ("ocpp", "web", "quack"):
+            if key != "quack" or self.quack != "off":
+                parse_address(getattr(self, key), key)
         for key in _POSITIVE:
             if not getattr(self, key) > 0:
                 raise ConfigError(key, getattr(self, key), "a number above 0")
@@ -138,6 +139,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         """Where the API listens."""
         return parse_address(self.web, "web")
 
+    @property
+    def quack_address(self) -> Address | None:
+        """Where DuckDB clients attach; None: nowhere."""
+        return None if self.quack == "off" else parse_address(self.quack, "quack")
+
 
 _POSITIVE = (
     "boot_interval_s",
@@ -147,6 +153,7 @@ _POSITIVE = (
     "handshake_deadline_s",
     "send_deadline_s",
     "drain_deadline_s",
+    "sql_deadline_s",
     "max_links",
     "max_links_per_address",
     "openings_at_once",

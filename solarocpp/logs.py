@@ -30,6 +30,7 @@ EVENTS: Mapping[str, EventName] = {
     "ledger_replayed": EventName("info", "ledger rows past the watermark went through the handlers again"),
     "listening": EventName("info", "everything accepts; carries the bound addresses"),
     "unprotected_listener": EventName("warning", "passwords of chargers travel in the clear, maybe over the internet"),
+    "quack_unavailable": EventName("warning", "DuckDB clients cannot attach; carries why, and what to do"),
     "few_files": EventName("warning", "the system allows fewer open files than max_links asks for"),
     "stopping": EventName("info", "a signal or the end of the run asked for a graceful stop"),
     "stopped": EventName("info", "everything is closed; nothing that was confirmed is missing"),

@@ -93,6 +93,7 @@ async def demo(  # noqa: PLR0913 one argument an option
             data_dir=directory,
             ocpp=ocpp or _free_address("127.0.0.1:9000"),
             web=web or _free_address("127.0.0.1:8080"),
+            quack=_free_address("127.0.0.1:9494"),
         )
         await _run(config, SitePlan(chargers=chargers, seed=seed), speed, seconds)
     kept = shlex.quote(str(data)) if data else ""
@@ -147,9 +148,17 @@ def _print_addresses(running: Running, directory: Path, plan: SitePlan, speed: f
     first, last = plan.identities()[0], plan.identities()[-1]
     print(f"Chargers   ws://{running.ocpp}/ocpp/j/v16/{first} to {last}, simulated at {speed:g} times real time")
     print(f"Web        http://{running.web}/   API at /api, its description at /schema")
+    if running.quack:
+        print(f"Live SQL   {_attach_statement(running.quack, directory)}")
     print(f"Data       {directory}")
     print(f'Try        solarocpp sql "FROM session" --data {shlex.quote(str(directory))}')
     print(flush=True)
+
+
+def _attach_statement(address: str, directory: Path) -> str:
+    """What an analyst types into any DuckDB client; the store is thrown away, so its token may be shown."""
+    token = (directory / "admin.token").read_text().strip()
+    return f"duckdb> ATTACH 'quack:{address}' AS solar (TOKEN '{token}'); FROM solar.session;"
 
 
 async def _answer_first(store: Store, chargers: int) -> None:

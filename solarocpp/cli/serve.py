@@ -77,6 +77,7 @@ class Limits:
     handshake_deadline_s: Annotated[float, Parameter(help="From TCP accept to a complete request head.")] = 10.0
     send_deadline_s: Annotated[float, Parameter(help="After which a link that takes nothing is cut.")] = 10.0
     drain_deadline_s: Annotated[float, Parameter(help="At a stop, for messages that were received.")] = 5.0
+    sql_deadline_s: Annotated[float, Parameter(help="For a statement of SQL, after which it is interrupted.")] = 30.0
     max_links: Annotated[int, Parameter(help="Chargers at once.")] = 10_000
     max_links_per_address: Annotated[int, Parameter(help="Of these, from one address.")] = 10_000
     openings_at_once: Annotated[int, Parameter(help="Handshakes younger than a second.")] = 200
@@ -100,7 +101,9 @@ async def serve(  # noqa: PLR0913 one argument an option
         str, Parameter(help="Where chargers connect, HOST:PORT; port 0 takes a free one.")
     ] = "0.0.0.0:9000",
     web: Annotated[str, Parameter(help="Where the API listens, HOST:PORT.")] = "127.0.0.1:8080",
-    quack: Annotated[str, Parameter(help="Live SQL for DuckDB clients; only `off` for now.")] = "off",
+    quack: Annotated[
+        str, Parameter(help="Where DuckDB clients attach for live SQL, HOST:PORT, or `off`.")
+    ] = "127.0.0.1:9494",
     log_format: Annotated[Literal["console", "json"], Parameter(help="How log lines look.")] = "console",
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Parameter(help="From which level on.")] = "info",
     ready_file: Annotated[Path | None, Parameter(help="Written as JSON with the addresses once all accept.")] = None,

@@ -30,7 +30,7 @@ from solarocpp.store.effects import Effect
 from solarocpp.store.ledger import ChargerFacts, Exchange, LedgerRow, last_seq, read_tail, watermark
 from solarocpp.store.migrations import furnish, migrate, store_id
 from solarocpp.store.projector import Change, Projector
-from solarocpp.store.reader import ask
+from solarocpp.store.reader import Readers
 from solarocpp.store.schema import DATABASE, SECRETS
 from solarocpp.store.secrets import SecretsDatabase
 from solarocpp.store.sessions import SessionRecord, TransactionsSnapshot, select_snapshot, session_id_for
@@ -57,9 +57,6 @@ _SETTLE_S = 2.0
 
 # How long the end may take: a second's worth to write, and a checkpoint. The ledger is safe before.
 _FINISH_S = 30.0
-
-# Analysts share two cores with the chargers.
-_READERS = 4
 
 log = structlog.get_logger()
 
@@ -100,7 +97,7 @@ class Store:
         """Called in the Trio thread with the effects of each projection, if somebody wants them."""
         self._database = database
         self._token: trio.lowlevel.TrioToken | None = None
-        self._readers = trio.CapacityLimiter(_READERS)
+        self._readers = Readers(database)
         with database.writing("projector") as con:
             self.store_id = store_id(con)
             self._tables = Tables(con)
@@ -173,11 +170,14 @@ class Store:
             QueryInterrupted: it took longer than `limit_s` seconds.
             StoreError: DuckDB could not answer. What `question` raises is passed on.
         """
+        await self.settle_soon()
+        return await self._readers.ask(question, limit_s)
+
+    async def settle_soon(self) -> None:
+        """Settles as a question does: not for long, and with a full disk not at all."""
         if self._token is not None:
             with trio.move_on_after(_SETTLE_S), contextlib.suppress(StoreFull):
                 await self.settle()
-        async with self._readers:
-            return await ask(self._database, question, limit_s)
 
     def write_now(self, change: Callable[[Connection], T]) -> T:
         """Runs `change` in one transaction right here; before `run` only."""
@@ -229,6 +229,7 @@ class Store:
     def close(self) -> None:
         """Closes the files; after `run` has ended."""
         self._database.close()
+        self._readers.close()
         self.secrets.close()
 
     async def _in_thread(self, scope: trio.CancelScope, work: Callable[[], None], then: Callable[[], None]) -> None:
@@ -275,10 +276,11 @@ class Store:
                 self._token.run_sync_soon(self.on_projected, effects)
 
 
-def open_store(directory: Path, *, now: datetime) -> Store:
+def open_store(directory: Path, *, now: datetime, prepare: Callable[[Connection], None] | None = None) -> Store:
     """Opens a data directory for writing, making or upgrading it as needed.
 
-    A fresh one gets an id of its own, account 1 and node 1.
+    A fresh one gets an id of its own, account 1 and node 1. `prepare` is called with each instance of
+    DuckDB that is opened on it, before its configuration is locked.
 
     Raises:
         StoreLocked: another process has it; says which, and where it answers.
@@ -289,7 +291,9 @@ def open_store(directory: Path, *, now: datetime) -> Store:
     folders = (directory / "exports", directory / "snapshots")
     for folder in folders:
         folder.mkdir(exist_ok=True)
-    database = Database(directory / DATABASE, directories=tuple(folder.resolve() for folder in folders))
+    database = Database(
+        directory / DATABASE, directories=tuple(folder.resolve() for folder in folders), prepare=prepare
+    )
     database.open()
     try:
         with database.writing("projector") as con:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ import duckdb
 import msgspec
 
 from solarocpp.errors import StoreError, StoreFull, StoreLocked
+from solarocpp.store.priority import giving_way
 
 Connection = duckdb.DuckDBPyConnection
 """A connection or cursor of DuckDB; one thread at a time may use it."""
@@ -35,6 +37,13 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
+
+# Of the machine's memory, for the whole instance. DuckDB's own 80 % leaves a small box nothing for the chargers'
+# links; what does not fit goes to the temporary directory, and what does not fit there is an error of that question.
+_MEMORY_SHARE = 0.5
+
+# Of the free space, for questions that need more than memory. DuckDB's own 90 % would leave none for the ledger.
+_DISK_SHARE = 0.25
 
 # A thread that DuckDB does not let go: the process ends with the file open, which loses nothing.
 _CLOSE_DEADLINE_S = 10.0
@@ -57,10 +66,19 @@ class Database:
         directories: the only folders SQL may read or write files in; None leaves DuckDB's own rule,
             for a database that runs no SQL but ours.
         private: whether the file and its log are for our user only.
+        prepare: is called with each instance that is opened, before its configuration is locked.
     """
 
-    def __init__(self, path: Path, *, directories: tuple[Path, ...] | None = None, private: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        directories: tuple[Path, ...] | None = None,
+        private: bool = False,
+        prepare: Callable[[Connection], None] | None = None,
+    ) -> None:
         self.path = path
+        self._prepare = prepare
         self._directories = directories
         self._private = private
         self._root: Connection | None = None
@@ -80,30 +98,32 @@ class Database:
         """
         try:
             with self._umask():
-                con = self._attach()
+                con = giving_way(self._open)
         except duckdb.IOException as exc:
             if "lock" not in str(exc):
                 raise StoreError(f"{self.path} cannot be opened: {exc}") from exc
             raise _locked(self.path, str(exc)) from exc
         except duckdb.Error as exc:
             raise StoreError(f"{self.path} cannot be opened: {exc}") from exc
-        con.execute("SET GLOBAL TimeZone = 'UTC'")
-        if self._directories is not None:
-            folders = ", ".join("'" + str(folder).replace("'", "''") + "'" for folder in self._directories)
-            con.execute(f"SET GLOBAL allowed_directories = [{folders}]")
-            con.execute("SET GLOBAL enable_external_access = false")
-        con.execute("SET GLOBAL lock_configuration = true")
         self._root = con
         self._broken = False
         return con
 
-    def _attach(self) -> Connection:
-        """Attaches the file to a new instance: only so can it have larger row groups."""
-        con = duckdb.connect(config={**_CONFIG, "temp_directory": f"{self.path}.tmp"})
+    def _open(self) -> Connection:
+        """Makes an instance, sets it up, and locks its settings."""
+        con = duckdb.connect(config={**_CONFIG, **_limits(self.path.parent), "temp_directory": f"{self.path}.tmp"})
         try:
-            file = str(self.path).replace("'", "''")
-            con.execute(f"ATTACH '{file}' AS {self.path.stem} ({_LAYOUT})")
+            # Attached, and not opened: only so can the file have larger row groups.
+            con.execute(f"ATTACH '{_literal(self.path)}' AS {self.path.stem} ({_LAYOUT})")
             con.execute(f"USE {self.path.stem}")
+            con.execute("SET GLOBAL TimeZone = 'UTC'")
+            if self._prepare is not None:
+                self._prepare(con)
+            if self._directories is not None:
+                folders = ", ".join(f"'{_literal(folder)}'" for folder in self._directories)
+                con.execute(f"SET GLOBAL allowed_directories = [{folders}]")
+                con.execute("SET GLOBAL enable_external_access = false")
+            con.execute("SET GLOBAL lock_configuration = true")
         except BaseException:
             con.close()
             raise
@@ -242,6 +262,19 @@ class Database:
             yield
         finally:
             os.umask(before)
+
+
+def _limits(directory: Path) -> dict[str, str]:
+    """What the instance may take of this machine."""
+    limits = {"max_temp_directory_size": f"{int(shutil.disk_usage(directory).free * _DISK_SHARE)}B"}
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # Windows does not tell; DuckDB's own share then
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        limits["memory_limit"] = f"{int(memory * _MEMORY_SHARE)}B"
+    return limits
+
+
+def _literal(path: Path) -> str:
+    return str(path).replace("'", "''")
 
 
 def in_transaction(con: Connection, change: Callable[[Connection], T]) -> T:

@@ -1,10 +1,14 @@
-"""Questions: each runs on a cursor of its own in a worker thread, and can be interrupted."""
+"""Questions: each runs on a cursor of its own in a thread of low priority, and can be interrupted.
+
+Analysts share the processors and the memory of the instance with the chargers. So there are few of their
+threads, they give way to whoever writes (`priority`), and so do the instance's own workers, which help them.
+"""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 import duckdb
@@ -12,12 +16,63 @@ import trio
 
 from solarocpp.errors import QueryInterrupted, StoreError
 from solarocpp.store.database import Connection, Database
+from solarocpp.store.priority import give_way
 
 T = TypeVar("T")
 
+READERS = 4
+"""Questions at once; the next ones wait. More would only take turns on the two cores of a small box."""
+
+_INTERRUPT_EVERY_S = 0.05
+
+
+class Readers:
+    """The threads that questions run in."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._turns = trio.CapacityLimiter(READERS)
+        self._threads = ThreadPoolExecutor(READERS, "reader", give_way)
+
+    async def ask(self, question: Callable[[Connection], T], limit_s: float) -> T:
+        """Runs `question`; its connection is not to be kept.
+
+        Raises:
+            QueryInterrupted: it took longer than `limit_s`, from its turn on.
+            StoreError: DuckDB could not answer.
+        """
+        async with self._turns:
+            asked = _Question(self._database, question)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(asked.interrupt_after, limit_s)
+                await self._run(asked.ask)
+                nursery.cancel_scope.cancel()
+        try:
+            return asked.answer.result()
+        except StoreError as exc:
+            if asked.late:
+                raise QueryInterrupted(limit_s) from exc
+            raise
+
+    def close(self) -> None:
+        """Lets the threads go; after the last question."""
+        self._threads.shutdown(wait=False)
+
+    async def _run(self, work: Callable[[], None]) -> None:
+        """Waits until `work` has ended in one of our threads; it cannot be abandoned, for it uses the database."""
+        token, ended = trio.lowlevel.current_trio_token(), trio.Event()
+
+        def tell(_future: Future[None]) -> None:
+            with contextlib.suppress(trio.RunFinishedError):
+                token.run_sync_soon(ended.set)
+
+        self._threads.submit(work).add_done_callback(tell)
+        with trio.CancelScope(shield=True):
+            await ended.wait()
+
 
 class _Question(Generic[T]):
-    """One question on its way: asked in a worker thread, interrupted from the Trio thread."""
+    """One question on its way: asked in a reader's thread, interrupted from the Trio thread."""
 
     def __init__(self, database: Database, question: Callable[[Connection], T]) -> None:
         self._database = database
@@ -46,27 +101,11 @@ class _Question(Generic[T]):
             await trio.sleep(limit_s)
             self.late = True
         finally:
-            asking = self._asking
-            if asking is not None:
-                with contextlib.suppress(duckdb.Error):  # it ended this moment
-                    asking.interrupt()
-
-
-async def ask(database: Database, question: Callable[[Connection], T], limit_s: float) -> T:
-    """Runs `question` in a worker thread; its connection is not to be kept.
-
-    Raises:
-        QueryInterrupted: it took longer than `limit_s`.
-        StoreError: DuckDB could not answer.
-    """
-    asked = _Question(database, question)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(asked.interrupt_after, limit_s)
-        await trio.to_thread.run_sync(asked.ask)
-        nursery.cancel_scope.cancel()
-    try:
-        return asked.answer.result()
-    except StoreError as exc:
-        if asked.late:
-            raise QueryInterrupted(limit_s) from exc
-        raise
+            # Again and again: DuckDB forgets an interruption that comes just before a statement begins.
+            with trio.CancelScope(shield=True):
+                while not self.answer.done():
+                    asking = self._asking
+                    if asking is not None:
+                        with contextlib.suppress(duckdb.Error):  # it ended this moment
+                            asking.interrupt()
+                    await trio.sleep(_INTERRUPT_EVERY_S)

@@ -9,7 +9,8 @@ both. This package refuses to know the gateway: what it shows of links it is han
 
     management  what is registered      access    who may ask, and about whose things
     accounts    accounts and tokens     serving   the socket
-    questions   what was measured       failures  what went wrong
+    questions   what was measured       quack     the socket DuckDB clients attach to
+    failures    what went wrong
     health      whether all is well     answers   what is shown
 """
 
@@ -32,10 +33,11 @@ from solarocpp.web import accounts, health, management, questions
 from solarocpp.web.access import open_to_this_process, provide_caller
 from solarocpp.web.failures import answer_failure
 from solarocpp.web.management import Connected
+from solarocpp.web.quack import serve_quack
 from solarocpp.web.questions import Link
 from solarocpp.web.serving import serve
 
-__all__ = ["make_app", "open_to_this_process", "serve"]
+__all__ = ["make_app", "open_to_this_process", "serve", "serve_quack"]
 
 # The largest order is a template of 255 characters; SQL of a dashboard rarely passes a few KB.
 MAX_BODY_BYTES = 1_000_000

@@ -14,6 +14,7 @@ from hypercorn.config import Config, Sockets
 from hypercorn.trio.run import worker_serve
 from hypercorn.utils import wrap_app
 from litestar import Litestar
+from litestar.types import ASGIApp
 
 from solarocpp.config import Address, parse_address
 from solarocpp.errors import ConfigError
@@ -40,15 +41,31 @@ async def serve(
     Raises:
         ConfigError: the address cannot be bound.
     """
+    gate = require_bearer(app, token, app.state["registry"].token_by_text)
+    await serve_asgi(gate, bind, "web", shutdown=shutdown, task_status=task_status)
+
+
+async def serve_asgi(
+    app: ASGIApp,
+    bind: str,
+    key: str,
+    *,
+    shutdown: trio.Event | None = None,
+    task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serves any ASGI app as `serve` does; `key` is the setting that gave the address.
+
+    Raises:
+        ConfigError: the address cannot be bound.
+    """
     config = Config()
     config.accesslog = None
     config.errorlog = None
     config.include_server_header = False
     config.graceful_timeout = GRACEFUL_TIMEOUT_S
-    listener = _listen(bind, config.backlog)
+    listener = _listen(bind, key, config.backlog)
     host, port = listener.getsockname()[:2]
-    gate = require_bearer(app, token, app.state["registry"].token_by_text)
-    gated = wrap_app(gate, config.wsgi_max_body_size, "asgi")  # type: ignore[arg-type]  # two spellings of ASGI
+    gated = wrap_app(app, config.wsgi_max_body_size, "asgi")  # type: ignore[arg-type]  # two spellings of ASGI
     trigger = (trio.Event() if shutdown is None else shutdown).wait
     reporting = _Reporting(str(Address(host, port)), task_status)
     with listener:
@@ -56,15 +73,15 @@ async def serve(
         await worker_serve(gated, config, sockets=sockets, shutdown_trigger=trigger, task_status=reporting)
 
 
-def _listen(bind: str, backlog: int) -> socket.socket:
-    address = parse_address(bind, "web")
+def _listen(bind: str, key: str, backlog: int) -> socket.socket:
+    address = parse_address(bind, key)
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         listener = socket.create_server(address, family=family, backlog=backlog)
     except OSError as exc:
         reason = os.strerror(exc.errno) if exc.errno and exc.errno > 0 else str(exc.strerror)  # below 0: name look-up
         allowed = f"an address of this machine and a free port, like 127.0.0.1:0 ({reason})"
-        raise ConfigError("web", bind, allowed) from exc
+        raise ConfigError(key, bind, allowed) from exc
     listener.setblocking(False)
     return listener
 

@@ -33,7 +33,7 @@ from solarocpp.gateway import Gateway, Roster, Services
 from solarocpp.gateway.peers import Peer
 from solarocpp.ocpp.decoding import decode_confirmation, decode_request
 from solarocpp.ocpp.frames import Call, CallResult, parse_frame
-from solarocpp.query.quack import QuackServer, why_unavailable
+from solarocpp.query.quack import QuackServer
 from solarocpp.registry import Registry
 from solarocpp.store import LedgerRow, Store, open_store
 from solarocpp.store.effects import Effect
@@ -83,8 +83,11 @@ async def serve(
     """
     log.info("starting", data=str(config.data_dir))
     stop = trio.Event() if stop is None else stop
-    live_sql = _live_sql(config)
+    live_sql = QuackServer() if config.quack_address else None
     store = open_store(config.data_dir, now=clock(), prepare=live_sql.prepare if live_sql else None)
+    if live_sql is not None and live_sql.unavailable:
+        log.warning("quack_unavailable", reason=live_sql.unavailable, instead="solarocpp sql, POST /api/sql")
+        live_sql = None
     try:
         registry = Registry.load(store)
         transactions = Transactions(store.transactions(), store.store_id)
@@ -104,17 +107,6 @@ async def serve(
         store.close()
         _remove(config.data_dir / "server.json")
     log.info("stopped")
-
-
-def _live_sql(config: Config) -> QuackServer | None:
-    """Gives what DuckDB clients attach to, if it is wanted and can be had."""
-    if config.quack_address is None:
-        return None
-    reason = why_unavailable()
-    if reason is not None:
-        log.warning("quack_unavailable", reason=reason, instead="solarocpp sql, POST /api/sql")
-        return None
-    return QuackServer()
 
 
 async def _serve_services(

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -80,31 +81,38 @@ def solarocpp_cli() -> Cli:
     return run
 
 
+@contextmanager
+def serving(scratch: Path, data: Path, *options: str, ocpp: str = "127.0.0.1:0") -> Generator[RunningServer]:
+    """Runs `solarocpp serve` on ports of its own choice; its log is in `scratch`."""
+    ready_file = scratch / "ready.json"
+    ready_file.unlink(missing_ok=True)
+    log = scratch / "serve.log"
+    command = [sys.executable, "-m", "solarocpp", "serve", "--data", str(data), "--ready-file", str(ready_file)]
+    command += ["--ocpp", ocpp, "--web", "127.0.0.1:0", "--log-format", "json", *options]
+    if "--quack" not in options:  # which few tests need, and which costs each start half a second
+        command += ["--quack", "off"]
+    with log.open("ab") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+        try:
+            yield RunningServer(data, process, _wait_ready(process, ready_file, log), log)
+            code = process.poll()
+            if code is None:
+                process.send_signal(signal.SIGTERM)
+                code = process.wait(STOP_DEADLINE_S)
+            assert code == 0, f"the server ended with {code}:\n{log.read_text()}"
+        finally:
+            process.kill()
+
+
 @pytest.fixture
 def running_server(tmp_path: Path) -> Serve:
-    """Runs `solarocpp serve` on ports of its own choice."""
+    """Runs servers for one test, one at a time."""
+    return partial(serving, tmp_path)
 
-    @contextmanager
-    def serve(data: Path, *options: str, ocpp: str = "127.0.0.1:0") -> Generator[RunningServer]:
-        ready_file = tmp_path / "ready.json"
-        ready_file.unlink(missing_ok=True)
-        log = tmp_path / "serve.log"
-        command = [sys.executable, "-m", "solarocpp", "serve", "--data", str(data), "--ready-file", str(ready_file)]
-        command += ["--ocpp", ocpp, "--web", "127.0.0.1:0", "--log-format", "json", *options]
-        if "--quack" not in options:  # which few tests need, and which costs each start a tenth of a second
-            command += ["--quack", "off"]
-        with log.open("ab") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
-            try:
-                yield RunningServer(data, process, _wait_ready(process, ready_file, log), log)
-                code = process.poll()
-                if code is None:
-                    process.send_signal(signal.SIGTERM)
-                    code = process.wait(STOP_DEADLINE_S)
-                assert code == 0, f"the server ended with {code}:\n{log.read_text()}"
-            finally:
-                process.kill()
 
-    return serve
+@pytest.fixture(scope="module")
+def module_server(tmp_path_factory: pytest.TempPathFactory) -> Serve:
+    """Runs servers for all tests of a module, one at a time."""
+    return partial(serving, tmp_path_factory.mktemp("server"))
 
 
 def _wait_ready(process: subprocess.Popen[bytes], ready_file: Path, log: Path) -> dict[str, str]:

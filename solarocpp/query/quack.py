@@ -69,21 +69,6 @@ def load_extensions(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"LOAD '{_literal(str(file))}'" if file else f"LOAD {name}")
 
 
-def why_unavailable() -> str | None:
-    """Says in words why quack cannot be used here, and what to do; None: it can."""
-    with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as con:
-        try:
-            load_extensions(con)
-        except duckdb.Error as exc:
-            reason = str(exc).partition("\n")[0]
-            return (
-                f"DuckDB {duckdb.__version__} cannot load {' and '.join(EXTENSIONS)} ({reason}). Install "
-                "solarocpp[quack], which has them for DuckDB 1.5.5, or have DuckDB fetch them from the internet: "
-                "INSTALL httpfs; INSTALL quack"
-            )
-    return None
-
-
 class QuackServer:
     """The extension at work inside of an instance: started at each opening of it, reachable from this process only."""
 
@@ -91,14 +76,25 @@ class QuackServer:
         self.token = secrets.token_urlsafe(32)
         self.address = ""
         """`127.0.0.1:PORT` of the instance opened last."""
+        self.unavailable = ""
+        """Why it could not be started, and what to do; the instance is as good without."""
 
     def prepare(self, con: duckdb.DuckDBPyConnection) -> None:
         """Starts it in an instance that was just opened, before its configuration is locked.
 
         Raises:
-            duckdb.Error: the extensions cannot be loaded, or no port is free.
+            duckdb.Error: no port is free.
         """
-        load_extensions(con)
+        try:
+            load_extensions(con)
+        except duckdb.Error as exc:
+            reason = str(exc).partition("\n")[0]
+            self.unavailable = (
+                f"DuckDB {duckdb.__version__} cannot load {' and '.join(EXTENSIONS)} ({reason}). Install "
+                "solarocpp[quack], which has them for DuckDB 1.5.5, or have DuckDB fetch them from the internet: "
+                "INSTALL httpfs; INSTALL quack"
+            )
+            return
         con.execute(f"ATTACH ':memory:' AS {ANSWERS}")
         # quack_serve refuses port 0. Whoever takes the free one first makes it fail, so it gets a few tries.
         for attempt in range(5):

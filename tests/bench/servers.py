@@ -194,6 +194,8 @@ class Ours:
 def serve(directory: Path, *options: str, ocpp: str = "127.0.0.1:0") -> Server:
     """Starts `solarocpp serve` on a data directory, on free ports of this machine unless told where."""
     command = ["-m", "solarocpp", "serve", "--data", str(directory), "--ready-file", str(directory / "ready.json")]
+    if "--quack" not in options:
+        options = ("--quack", "off", *options)
     return Server([*command, "--ocpp", ocpp, "--web", "127.0.0.1:0", "--log-format", "json", *options], directory)
 
 

@@ -152,7 +152,9 @@ def test_killed_store_has_everything_it_acknowledged_once(tmp_path: Path, kill: 
     assert child.process.stdout is not None
     acknowledged = [int(child.process.stdout.readline()) for _ in range(moment)]
     child.process.send_signal(signal.SIGKILL)
-    rest, _ = child.process.communicate()
+    # Not communicate(): it would miss the lines that readline has taken from the pipe already.
+    rest = child.process.stdout.read()
+    child.process.wait()
     acknowledged += [int(line) for line in rest.splitlines() if line.strip()]
     ids, watts = stored(tmp_path)
     assert ids[: len(acknowledged)] == acknowledged, f"seed {SEED}"

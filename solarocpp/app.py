@@ -84,7 +84,8 @@ async def serve(
     log.info("starting", data=str(config.data_dir))
     stop = trio.Event() if stop is None else stop
     live_sql = QuackServer() if config.quack_address else None
-    store = open_store(config.data_dir, now=clock(), prepare=live_sql.prepare if live_sql else None)
+    prepare = None if live_sql is None else live_sql.prepare
+    store = open_store(config.data_dir, now=clock(), prepare=prepare, memory_limit=config.memory_limit)
     if live_sql is not None and live_sql.unavailable:
         log.warning("quack_unavailable", reason=live_sql.unavailable, instead="solarocpp sql, POST /api/sql")
         live_sql = None

@@ -7,6 +7,7 @@ its name, so that nothing later has to doubt it.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -50,6 +51,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Live SQL for other processes of this box; `off` for none. DuckDB's own default port."""
     sql_deadline_s: float = 30.0
     """How long a stranger's statement may run: longer than people wait, and a runaway one holds a reader no longer."""
+    memory_limit: str = ""
+    """What DuckDB may take, like `2GB`; empty: half of the machine's memory: links and the system need some, too."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
     client_ca: Path | None = None
@@ -106,6 +109,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         for key in ("ocpp", "web", "quack"):
             if key != "quack" or self.quack != "off":
                 parse_address(getattr(self, key), key)
+        if self.memory_limit and not _MEMORY.fullmatch(self.memory_limit):
+            raise ConfigError("memory_limit", self.memory_limit, "a number and MB, GB, MiB or GiB, like 500MB or 2GB")
         for key in _POSITIVE:
             if not getattr(self, key) > 0:
                 raise ConfigError(key, getattr(self, key), "a number above 0")
@@ -144,6 +149,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         """Where DuckDB clients attach; None: nowhere."""
         return None if self.quack == "off" else parse_address(self.quack, "quack")
 
+
+# In whole hundreds of MB at least: with less, DuckDB cannot even keep the journal of a busy second.
+_MEMORY = re.compile(r"(\d{3,}\s*Mi?B|\d+(\.\d+)?\s*Gi?B)", re.IGNORECASE)
 
 _POSITIVE = (
     "boot_interval_s",

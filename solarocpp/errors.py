@@ -16,7 +16,8 @@
     ├── StoreError
     │   ├── StoreLocked                another process holds the store
     │   ├── SchemaTooNew               a later solarocpp wrote this store
-    │   └── StoreFull                  the disk (or a limit) refused a commit
+    │   ├── StoreFull                  the disk (or a limit) refused a commit
+    │   │   └── StoreStarved           questions have taken all memory; they are stopped, and it is tried again
     └── QueryError                     the analyst: the question cannot be answered as asked
         ├── UnknownProperty
         ├── BadTimeRange
@@ -179,6 +180,16 @@ class StoreFull(StoreError):
     def __init__(self, path: str, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(f"{path} cannot be written: {reason}. Free some space; nothing that was confirmed is lost.")
+
+
+class StoreStarved(StoreFull):
+    """Questions left no memory for a commit; nothing of it was kept."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.args = (
+            f"{path} cannot be written, for questions took all memory: {reason}. Give it more: --memory-limit.",
+        )
 
 
 class QueryError(SolarOcppError):

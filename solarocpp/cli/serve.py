@@ -78,6 +78,9 @@ class Limits:
     send_deadline_s: Annotated[float, Parameter(help="After which a link that takes nothing is cut.")] = 10.0
     drain_deadline_s: Annotated[float, Parameter(help="At a stop, for messages that were received.")] = 5.0
     sql_deadline_s: Annotated[float, Parameter(help="For a statement of SQL, after which it is interrupted.")] = 30.0
+    memory_limit: Annotated[
+        str, Parameter(show_default=False, help="What DuckDB may take, like 2GB. Default: half of the memory.")
+    ] = ""
     max_links: Annotated[int, Parameter(help="Chargers at once.")] = 10_000
     max_links_per_address: Annotated[int, Parameter(help="Of these, from one address.")] = 10_000
     openings_at_once: Annotated[int, Parameter(help="Handshakes younger than a second.")] = 200

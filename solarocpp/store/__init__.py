@@ -276,11 +276,18 @@ class Store:
                 self._token.run_sync_soon(self.on_projected, effects)
 
 
-def open_store(directory: Path, *, now: datetime, prepare: Callable[[Connection], None] | None = None) -> Store:
+def open_store(
+    directory: Path,
+    *,
+    now: datetime,
+    prepare: Callable[[Connection], None] | None = None,
+    memory_limit: str = "",
+) -> Store:
     """Opens a data directory for writing, making or upgrading it as needed.
 
     A fresh one gets an id of its own, account 1 and node 1. `prepare` is called with each instance of
-    DuckDB that is opened on it, before its configuration is locked.
+    DuckDB that is opened on it, before its configuration is locked. `memory_limit` is what DuckDB may take, like `2GB`;
+    empty: half of the machine's memory.
 
     Raises:
         StoreLocked: another process has it; says which, and where it answers.
@@ -292,7 +299,10 @@ def open_store(directory: Path, *, now: datetime, prepare: Callable[[Connection]
     for folder in folders:
         folder.mkdir(exist_ok=True)
     database = Database(
-        directory / DATABASE, directories=tuple(folder.resolve() for folder in folders), prepare=prepare
+        directory / DATABASE,
+        directories=tuple(folder.resolve() for folder in folders),
+        prepare=prepare,
+        memory_limit=memory_limit,
     )
     database.open()
     try:

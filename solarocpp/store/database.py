@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +21,7 @@ from typing import TypeVar
 import duckdb
 import msgspec
 
-from solarocpp.errors import StoreError, StoreFull, StoreLocked
+from solarocpp.errors import StoreError, StoreFull, StoreLocked, StoreStarved
 from solarocpp.store.priority import giving_way
 
 Connection = duckdb.DuckDBPyConnection
@@ -41,6 +42,14 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 # Of the machine's memory, for the whole instance. DuckDB's own 80 % leaves a small box nothing for the chargers'
 # links; what does not fit goes to the temporary directory, and what does not fit there is an error of that question.
 _MEMORY_SHARE = 0.5
+
+# How long a commit waits for the memory of questions that were stopped for it: they end within milliseconds.
+_STARVED_PAUSES_S = (0.01, 0.03, 0.1, 0.3)
+
+_STOPPED = (
+    "The question was stopped: it left no memory for the chargers' messages. Ask for less at once, or give the server "
+    "more with --memory-limit."
+)
 
 # Of the free space, for questions that need more than memory. DuckDB's own 90 % would leave none for the ledger.
 _DISK_SHARE = 0.25
@@ -67,6 +76,7 @@ class Database:
             for a database that runs no SQL but ours.
         private: whether the file and its log are for our user only.
         prepare: is called with each instance that is opened, before its configuration is locked.
+        memory_limit: what the instance may take, like `2GB`; empty: half of the machine's memory.
     """
 
     def __init__(
@@ -76,14 +86,17 @@ class Database:
         directories: tuple[Path, ...] | None = None,
         private: bool = False,
         prepare: Callable[[Connection], None] | None = None,
+        memory_limit: str = "",
     ) -> None:
         self.path = path
+        self._memory_limit = memory_limit
         self._prepare = prepare
         self._directories = directories
         self._private = private
         self._root: Connection | None = None
         self._kept: dict[str, Connection] = {}
         self._borrowed: set[Connection] = set()
+        self._stopped: set[Connection] = set()
         self._inside = 0
         self._broken = False
         self._closed = False
@@ -111,7 +124,9 @@ class Database:
 
     def _open(self) -> Connection:
         """Makes an instance, sets it up, and locks its settings."""
-        con = duckdb.connect(config={**_CONFIG, **_limits(self.path.parent), "temp_directory": f"{self.path}.tmp"})
+        con = duckdb.connect(
+            config={**_CONFIG, **_limits(self.path.parent, self._memory_limit), "temp_directory": f"{self.path}.tmp"}
+        )
         try:
             # Attached, and not opened: only so can the file have larger row groups.
             con.execute(f"ATTACH '{_literal(self.path)}' AS {self.path.stem} ({_LAYOUT})")
@@ -152,12 +167,36 @@ class Database:
         finally:
             self._leave(cursor, keep)
 
+    def write(self, change: Callable[[Connection], T], keep: str = "") -> T:
+        """Runs `change` as `writing` does; where questions have taken all memory, they are stopped, and it runs again.
+
+        Raises:
+            StoreFull, StoreError: as `writing`.
+        """
+        for pause_s in _STARVED_PAUSES_S:
+            try:
+                with self.writing(keep) as con:
+                    return change(con)
+            except StoreStarved:
+                self._stop_questions()
+                time.sleep(pause_s)
+        with self.writing(keep) as con:
+            return change(con)
+
+    def _stop_questions(self) -> None:
+        """Interrupts everybody but those who write: chargers come first."""
+        with self._idle:
+            self._stopped = self._borrowed - set(self._kept.values())
+            for cursor in self._stopped:
+                cursor.interrupt()
+
     @contextlib.contextmanager
     def writing(self, keep: str = "") -> Iterator[Connection]:
         """Lends a cursor as `using` does, to somebody who writes.
 
         Raises:
             StoreFull: the disk refused; nothing of the transaction was kept and the next one may try.
+            StoreStarved: there was no memory for it; nothing was kept either.
             StoreError: DuckDB refused for another reason, or the file cannot be opened.
         """
         with self.using(keep) as cursor:
@@ -166,6 +205,8 @@ class Database:
             except duckdb.Error as exc:
                 if _died(exc):
                     raise
+                if isinstance(exc, duckdb.OutOfMemoryException) or "failed to pin block" in str(exc):
+                    raise StoreStarved(str(self.path), _first_line(exc)) from exc
                 if isinstance(exc, duckdb.IOException | duckdb.TransactionException):
                     # "Failed to commit: Could not write file": DuckDB has rolled back and works on.
                     raise StoreFull(str(self.path), _first_line(exc)) from exc
@@ -184,6 +225,8 @@ class Database:
             except duckdb.Error as exc:
                 if _died(exc):
                     raise
+                if isinstance(exc, duckdb.InterruptException) and cursor in self._stopped:
+                    raise StoreError(_STOPPED) from exc
                 raise StoreError(f"{self.path.name}: {exc}") from exc
 
     def close(self) -> None:
@@ -264,9 +307,11 @@ class Database:
             os.umask(before)
 
 
-def _limits(directory: Path) -> dict[str, str]:
+def _limits(directory: Path, memory_limit: str) -> dict[str, str]:
     """What the instance may take of this machine."""
     limits = {"max_temp_directory_size": f"{int(shutil.disk_usage(directory).free * _DISK_SHARE)}B"}
+    if memory_limit:
+        return {**limits, "memory_limit": memory_limit}
     with contextlib.suppress(AttributeError, ValueError, OSError):  # Windows does not tell; DuckDB's own share then
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         limits["memory_limit"] = f"{int(memory * _MEMORY_SHARE)}B"

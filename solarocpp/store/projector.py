@@ -191,8 +191,7 @@ class Projector:
 
     def _project(self, effects: Sequence[Effect], last: int | None) -> None:
         try:
-            with self._database.writing("projector") as con:
-                self.datums += self._tables.project(con, effects, last)
+            self.datums += self._database.write(lambda con: self._tables.project(con, effects, last), "projector")
         except StoreFull:
             raise
         except Exception as exc:
@@ -221,8 +220,8 @@ class Projector:
         try:
             if change.change is not None:
                 self._quiet_from = time.monotonic() + QUIET_S
-                with self._database.writing("projector") as con:
-                    result = in_transaction(con, change.change)
+                action = change.change
+                result = self._database.write(lambda con: in_transaction(con, action), "projector")
         except Exception as exc:  # noqa: BLE001 it belongs to whoever asked for the change
             error = exc
         change.done(result, error)

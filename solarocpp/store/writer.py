@@ -22,7 +22,7 @@ from typing import NamedTuple
 import structlog
 
 from solarocpp.errors import StoreError
-from solarocpp.store.database import Database
+from solarocpp.store.database import Connection, Database
 from solarocpp.store.effects import Effect
 from solarocpp.store.ledger import Exchange, append_exchanges, discard_beyond, is_storable
 from solarocpp.store.projector import Change, Covered, Projector
@@ -143,7 +143,6 @@ class Writer:
             self._refuse_unstorable(records)
             return
         except StoreError as exc:
-            self._doubtful = True
             if not self.failing:
                 log.error("commit_failed", reason=str(exc), exchanges=len(exchanges))  # noqa: TRY400 the reason is enough
             self.failing = str(exc)
@@ -162,11 +161,14 @@ class Writer:
         self._tell(records, committed=True)
 
     def _append(self, exchanges: Sequence[Exchange]) -> None:
-        with self._database.writing("writer") as con:
+        def append(con: Connection) -> None:
             if self._doubtful:
                 discard_beyond(con, self._last)
-                self._doubtful = False
+            self._doubtful = True  # until it is known to be committed
             append_exchanges(con, self._last + 1, exchanges)
+            self._doubtful = False
+
+        self._database.write(append, "writer")
 
     def _refuse_unstorable(self, records: Sequence[Record]) -> None:
         """Refuses the exchanges that cannot be encoded, and commits the others."""

@@ -96,7 +96,7 @@ def test_a_runaway_statement_is_stopped_and_leaves_nothing(server: RunningServer
     with attached(server.quack, server.token) as con:
         with pytest.raises(duckdb.Error, match="stopped after 2 s"):
             asked(con, ENDLESS)
-        # An answer is let go as soon as the client has its first piece, and after an error, too: there is only this one.
+        # An answer goes once the client has its first piece, and after an error, too: there is only this one.
         assert asked(con, "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'answers'") == [(1,)]
 
 

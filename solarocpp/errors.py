@@ -223,7 +223,11 @@ class BadSourcePattern(QueryError):
 
 
 class SqlRefused(QueryError):
-    """SQL that is not one read-only statement, or that DuckDB cannot run."""
+    """SQL that is not one read-only statement, or that DuckDB cannot run; says where, if that is known."""
+
+    def __init__(self, text: str, *, line: int | None = None, column: int | None = None, excerpt: str = "") -> None:
+        self.line, self.column, self.excerpt = line, column, excerpt
+        super().__init__(text)
 
 
 class QueryInterrupted(QueryError):

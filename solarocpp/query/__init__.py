@@ -12,15 +12,17 @@ cursor of the live store: `connection` opens, `filters` turns what was asked int
 `sessions`, `datums` and `events` answer, `guard` judges the SQL of strangers.
 """
 
+from solarocpp.query.answers import Columns, SqlAnswer, answer_sql, stream_arrow, stream_csv
 from solarocpp.query.connection import open_data as open  # noqa: A004 -- read as q.open
 from solarocpp.query.datums import Aggregate, datums, latest
 from solarocpp.query.events import events
 from solarocpp.query.filters import Moment, Nodes
-from solarocpp.query.guard import SqlAnswer, answer_sql, judge_sql
+from solarocpp.query.guard import judge_sql
 from solarocpp.query.sessions import SessionKey, sessions
 
 __all__ = [
     "Aggregate",
+    "Columns",
     "Moment",
     "Nodes",
     "SessionKey",
@@ -32,4 +34,6 @@ __all__ = [
     "latest",
     "open",
     "sessions",
+    "stream_arrow",
+    "stream_csv",
 ]

@@ -10,17 +10,11 @@ import duckdb
 import msgspec
 
 from solarocpp.errors import StoreError, StoreLocked
+from solarocpp.query.extensions import OFFLINE
 from solarocpp.store.schema import DATABASE
 
 SERVER_FILE = "server.json"
 """What a running server leaves in its data directory: `{"pid": 812, "ocpp": "...", "web": "host:port"}`."""
-
-
-# A name DuckDB does not know would send it to look for an extension on the internet, for seconds.
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-}
 
 
 class _Server(msgspec.Struct):
@@ -45,7 +39,7 @@ def open_data(path: str | PathLike[str]) -> duckdb.DuckDBPyConnection:
     if not file.is_file():
         raise StoreError(f"There is no store at {file}. `solarocpp serve --data {file.parent}` makes one.")
     try:
-        con = duckdb.connect(file, read_only=True, config=_CONFIG)
+        con = duckdb.connect(file, read_only=True, config=OFFLINE)
     except duckdb.IOException as exc:
         if "lock" not in str(exc):
             raise StoreError(f"{file} cannot be read: {exc}") from exc

@@ -4,7 +4,7 @@ DuckDB bounds what a query keeps (sorts, hash tables, results) by its memory lim
 interrupt between batches of rows. Neither holds inside one function: tried on 1.5.5 with a limit of
 300 MB, `repeat('x', 1000000000)` took 2 GB and answered an interrupt after 16 s, `len(range(...))` 7 GB
 and 30 s. So the functions that make something large of a number take written numbers only, and the
-numbers of a statement, multiplied, may not pass `MOST_GROWTH`: they may stand in each other.
+numbers of a statement, multiplied, may not pass `MOST_GROWTH`: one may be applied to what another made.
 
 What this cannot see is text that grows by being joined to itself, from one subquery to the next; it
 takes a statement written for the purpose, by somebody who was given a token of the whole box.
@@ -22,7 +22,7 @@ MOST_GROWTH = 100_000
 
 Node = Mapping[str, object]
 
-# Which argument says how long the result is; None: all are bounds of a range.
+# Which argument says how long the result is, or how many times longer; None: all are bounds of a range.
 _SIZED: Mapping[str, int | None] = {
     "repeat": 1,
     "lpad": 1,
@@ -33,6 +33,8 @@ _SIZED: Mapping[str, int | None] = {
     "range": None,
     "generate_series": None,
 }
+# As long as they say, whatever they are given: of several, the longest counts.
+_ABSOLUTE = frozenset({"lpad", "rpad", "bitstring"})
 _FORMATS = frozenset({"format", "printf"})
 # A width of five digits, or one that is an argument.
 _WIDE = re.compile(r"\d{5,}|\{[^}]*\{|%[^a-zA-Z%]*\*")
@@ -45,18 +47,20 @@ def judge_growth(nodes: Sequence[Node]) -> None:
         SqlRefused: it could; the text says what to write instead.
     """
     streamed = {id(node["function"]) for node in nodes if node.get("type") == "TABLE_FUNCTION"}
-    product = 1
+    longest = product = 1
     for node in nodes:
         name = str(node.get("function_name", "")).lower()
         match node.get("children"):
             case [*children] if id(node) not in streamed:
-                if name in _SIZED:
+                if name in _ABSOLUTE:
+                    longest = max(longest, _size(name, children))
+                elif name in _SIZED:
                     product *= max(1, _size(name, children))
                 elif name in _FORMATS:
                     _judge_format(name, children)
-    if product > MOST_GROWTH:
+    if longest * product > MOST_GROWTH:
         raise SqlRefused(
-            f"The functions of this statement could make {product} of one value, more than {MOST_GROWTH}. "
+            f"The functions of this statement could make {longest * product} of one value, more than {MOST_GROWTH}. "
             "Series of rows come from FROM range(...) and FROM generate_series(...), of any length."
         )
 

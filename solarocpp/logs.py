@@ -64,6 +64,8 @@ EVENTS: Mapping[str, EventName] = {
     "effects_left_out": EventName("error", "DuckDB cannot take what a message changes; the ledger has the message"),
     "checkpoint_failed": EventName("warning", "the log could not be moved into the file; it stays as it is"),
     "outcome_failed": EventName("error", "a defect of ours while an answer was released; with traceback"),
+    # questions
+    "answer_cut": EventName("warning", "a query failed after its first rows were sent, so the connection was cut"),
     # messages
     "call_refused": EventName("warning", "a message was answered with a CALLERROR"),
     "call_failed": EventName("error", "a handler raised and the message was answered InternalError; with traceback"),

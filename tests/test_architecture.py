@@ -50,7 +50,8 @@ CONTRACT = {
     "central_system": Layer(frozenset({"ocpp", "metering", "registry", "store"}), PURE),
     "certificates": Layer(frozenset(), frozenset({"msgspec", "cryptography"})),
     "gateway": Layer(frozenset({"ocpp", "central_system", "registry", "store", "config", "certificates"})),
-    "query": Layer(frozenset({"store.schema"}), frozenset({"duckdb", "msgspec", "numpy", "pytz"})),
+    # httpx and pyarrow: `q.open` on a server asks over HTTP, and long answers are Arrow
+    "query": Layer(frozenset({"store.schema"}), frozenset({"duckdb", "msgspec", "numpy", "pytz", "httpx", "pyarrow"})),
     "web": Layer(frozenset({"query", "registry", "store", "central_system.instructions", "config"})),
     "simulator": Layer(frozenset({"ocpp"})),
     "app": Layer(ANYTHING),

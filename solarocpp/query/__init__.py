@@ -12,7 +12,7 @@ cursor of the live store: `connection` opens, `filters` turns what was asked int
 `sessions`, `datums` and `events` answer, `guard` judges the SQL of strangers.
 """
 
-from solarocpp.query.answers import Columns, SqlAnswer, answer_sql, stream_arrow, stream_csv
+from solarocpp.query.answers import Columns, Parameters, Piece, SqlAnswer, answer_sql, stream_arrow, stream_csv
 from solarocpp.query.connection import open_data as open  # noqa: A004 -- read as q.open
 from solarocpp.query.datums import Aggregate, datums, latest
 from solarocpp.query.events import events
@@ -25,6 +25,8 @@ __all__ = [
     "Columns",
     "Moment",
     "Nodes",
+    "Parameters",
+    "Piece",
     "SessionKey",
     "SqlAnswer",
     "answer_sql",

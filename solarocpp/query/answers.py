@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
@@ -23,7 +24,7 @@ import duckdb
 from solarocpp.query.guard import judge_sql, refusal
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 Parameters = Sequence[object] | Mapping[str, object]
 """Values for `?` and `$1`, or for `$name`."""
@@ -33,10 +34,7 @@ _CSV_ROWS = 2_048
 _ARROW_ROWS = 8_192
 
 # Types whose texts have no comma, quote or line break in them.
-_PLAIN = frozenset(
-    "BOOLEAN TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT UHUGEINT FLOAT DOUBLE "
-    "DATE TIME UUID".split()
-)
+_PLAIN = re.compile(r"BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*|DATE|TIME|UUID")
 _TIMES = frozenset({"TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 
 
@@ -158,7 +156,7 @@ def _lines_of(statement: str, columns: Columns) -> str:
 
 
 def _cell(name: str, kind: str) -> str:
-    if kind in _PLAIN or kind.startswith("DECIMAL"):
+    if _PLAIN.fullmatch(kind):
         return name
     if kind in _TIMES:
         return f"replace(replace({name}::VARCHAR, ' ', 'T'), '+00', 'Z')"

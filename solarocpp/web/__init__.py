@@ -10,7 +10,7 @@ both. This package refuses to know the gateway: what it shows of links it is han
     management  what is registered      access    who may ask, and about whose things
     accounts    accounts and tokens     serving   the socket
     questions   what was measured       quack     the socket DuckDB clients attach to
-    failures    what went wrong
+    sql         whatever is asked       failures  what went wrong
     health      whether all is well     answers   what is shown
 """
 
@@ -29,7 +29,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from solarocpp.registry import Registry
 from solarocpp.store import Store
-from solarocpp.web import accounts, health, management, questions
+from solarocpp.web import accounts, health, management, questions, sql
 from solarocpp.web.access import open_to_this_process, provide_caller
 from solarocpp.web.failures import answer_failure
 from solarocpp.web.management import Connected
@@ -56,7 +56,7 @@ def make_app(
         return None if links is None else frozenset(link.charger_id for link in links())
 
     return Litestar(
-        [management.router, accounts.router, questions.router, health.router, health.show_health],
+        [management.router, accounts.router, questions.router, sql.router, health.router, health.show_health],
         dependencies={
             "registry": Provide(_constant(registry)),
             "store": Provide(_constant(store)),

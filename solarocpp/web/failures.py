@@ -1,7 +1,8 @@
 """Errors as answers: one exception handler, one table, one form.
 
 Every refused request is `{"error": TEXT, "kind": KIND}`: the text for a person, the kind for a
-program. What is our own fault says so and nothing else; the log has the rest.
+program; of SQL also `line`, `column` and an `excerpt` with a caret below, where the place is known.
+What is our own fault says so and nothing else; the log has the rest.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import structlog
-from litestar import Request, Response
+from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from solarocpp.errors import (
@@ -28,11 +29,14 @@ from solarocpp.errors import (
 log = structlog.get_logger()
 
 
-class Failure(msgspec.Struct, frozen=True):
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     """The body of every answer that is not a success."""
 
     error: str
     kind: str
+    line: int | None = None
+    column: int | None = None
+    excerpt: str = ""
 
 
 class _Row(NamedTuple):
@@ -52,7 +56,8 @@ _BY_CLASS: tuple[tuple[type[Exception], _Row], ...] = (
     (StoreError, _Row(503, "store_unavailable")),
 )
 _REGISTRY_KINDS = {404: "unknown", 409: "taken", 422: "refused"}
-_HTTP_KINDS = {401: "unauthorized", 403: "forbidden", 404: "no_such_route", 405: "no_such_method", 413: "too_large"}
+_HTTP_KINDS = {401: "unauthorized", 403: "forbidden", 404: "no_such_route", 405: "no_such_method"}
+_HTTP_KINDS |= {406: "not_acceptable", 413: "too_large"}
 
 
 def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[Failure]:
@@ -74,7 +79,10 @@ def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Respons
                 # The text of an unforeseen exception may quote anything, a password in a body included.
                 log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
                 text = "The server failed on this request; its log says why."
-    return Response(Failure(text, row.kind), status_code=row.status, headers=headers)
+    failure = Failure(text, row.kind)
+    if isinstance(error, SqlRefused):
+        failure = Failure(text, row.kind, error.line, error.column, error.excerpt)
+    return Response(failure, status_code=row.status, headers=headers, media_type=MediaType.JSON)
 
 
 def _validation_text(error: ValidationException) -> str:

@@ -1,7 +1,7 @@
-"""Routes that ask: sessions, datums, events, links, SQL, and how the server is doing.
+"""Routes that ask: sessions, datums, events, links, and how the server is doing.
 
 Whoever is limited to an account gets its rows only: those of its nodes, and the events that are known
-to be its own. SQL knows no such limit, so it takes the whole box.
+to be its own. SQL knows no such limit, so `sql` takes the whole box.
 
 Rows are answered as `{"columns": [...], "rows": [[...]], "cut": BOOL}`, times ISO 8601 in UTC, and are
 made into JSON in the thread that fetched them, so a large answer does not stop the chargers. `cut`
@@ -14,17 +14,16 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, Protocol, cast
 
 import msgspec
-from litestar import Response, Router, get, post
+from litestar import Response, Router, get
 from litestar.di import NamedDependency
-from litestar.params import JSONBody, QueryParameter
+from litestar.params import QueryParameter
 
 import solarocpp.query as q
-from solarocpp.query.guard import answer_sql
 from solarocpp.registry import Registry
 from solarocpp.store import Store, StoreStatistics
 from solarocpp.store.registry import Connection
 from solarocpp.store.schema import DATUM
-from solarocpp.web.access import Caller, needs_whole_box
+from solarocpp.web.access import Caller
 from solarocpp.web.answers import Answer
 
 # A screenful of screens. More is one parameter away, all of it is what the Python module is for.
@@ -36,7 +35,8 @@ Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)]
 Text = Annotated[str | None, QueryParameter()]
 Node = Annotated[int | None, QueryParameter(ge=1)]
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+"""Writes what DuckDB gives: decimals as numbers, and what JSON has no word for (an interval, bits) as text."""
 
 
 class Link(Protocol):
@@ -62,13 +62,6 @@ class Rows(msgspec.Struct, frozen=True):
     rows: Sequence[Sequence[Any]]
     cut: bool
     """There were more rows than `limit`."""
-
-
-class SqlQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One read-only SQL statement."""
-
-    query: str
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
 
 
 class Status(Answer, frozen=True, kw_only=True):
@@ -177,17 +170,6 @@ async def list_links(links: NamedDependency[Links], caller: NamedDependency[Call
     return _seen(links, caller)
 
 
-@post("/sql", summary="One read-only SQL statement", status_code=200, guards=[needs_whole_box])
-async def answer_question(data: JSONBody[SqlQuestion], store: NamedDependency[Store]) -> Response[bytes]:
-    """Runs one read-only SQL statement; 408 if it takes longer than it may."""
-
-    def ask(con: Connection) -> bytes:
-        answer = answer_sql(con, data.query, limit=data.limit)
-        return _ENCODER.encode(Rows(answer.columns, answer.rows, answer.truncated))
-
-    return await _answered(store, ask)
-
-
 @get("/status", summary="How the server is doing")
 async def show_status(
     store: NamedDependency[Store],
@@ -210,7 +192,7 @@ async def show_status(
 
 router = Router(
     "/api",
-    route_handlers=[list_sessions, list_datums, list_events, list_links, answer_question, show_status],
+    route_handlers=[list_sessions, list_datums, list_events, list_links, show_status],
     tags=["questions"],
 )
 
@@ -236,7 +218,7 @@ def _rows(found: Any, limit: int, *, newest_by: str | None = None, own_columns: 
         rows = [_with_objects(row, found.types) for row in rows]
     if own_columns:
         columns, rows = _own_columns(columns, rows)
-    return _ENCODER.encode(Rows(columns, rows, cut))
+    return ENCODER.encode(Rows(columns, rows, cut))
 
 
 def _with_objects(row: Sequence[Any], types: Sequence[Any]) -> list[Any]:

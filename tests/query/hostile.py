@@ -160,5 +160,5 @@ BOUNDED: tuple[Hostile, ...] = (
     Hostile("FROM datum AT (VERSION => 1)", "time travel"),
     Hostile("FROM secrets.credential", "the hashes, were they attached"),
     Hostile("FROM credential", "the hashes, were they here"),
-    Hostile("SELECT \"password\" FROM datum", "a column that is not there"),
+    Hostile('SELECT "password" FROM datum', "a column that is not there"),
 )

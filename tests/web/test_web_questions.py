@@ -74,7 +74,12 @@ async def test_sql_is_answered_with_its_columns(api: Served) -> None:
     await record_session(api)
     query = 'FROM datum SELECT max("wattHours") AS top, 1.50::DECIMAL(4,2) AS number, NULL AS nothing'
     answer = await api.http.post("/api/sql", json={"query": query})
-    assert answer.json() == {"columns": ["top", "number", "nothing"], "rows": [[6000.0, 1.5, None]], "cut": False}
+    assert answer.json() == {
+        "columns": ["top", "number", "nothing"],
+        "types": ["DOUBLE", "DECIMAL(4,2)", "INTEGER"],
+        "rows": [[6000.0, 1.5, None]],
+        "cut": False,
+    }
 
 
 REFUSALS: list[tuple[str, str, dict[str, Any], int, str]] = [

@@ -15,7 +15,7 @@ from cyclopts import App, CycloptsError
 
 from solarocpp import __version__
 from solarocpp.cli.options import SERVING_COMMANDS, OptionSources, option_keys, take_config_option
-from solarocpp.errors import ConfigError, SolarOcppError, WrongUsage
+from solarocpp.errors import ConfigError, RequestRefused, SolarOcppError, WrongUsage
 
 
 class Command(NamedTuple):
@@ -74,7 +74,12 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "Lists datums, or rolls them up.",
         'datums --source "/ocpp/cp/CP001/**" --aggregate hour',
     ),
-    "sql": Command("solarocpp.cli.questions:sql", "Runs one read-only SQL statement.", 'sql "FROM session LIMIT 5"'),
+    "sql": Command(
+        "solarocpp.cli.sql:sql",
+        "Runs one read-only SQL statement.",
+        'sql "FROM session WHERE energy > $least LIMIT 5" --param least=1000',
+        "SHOW TABLES and DESCRIBE session tell what there is; data/README.md explains it.",
+    ),
     "check": Command("solarocpp.cli.questions:check", "Looks after the health of a store.", "check"),
 }
 """Every command of the first level, in the order `--help` shows them."""
@@ -138,7 +143,9 @@ def _explain(error: BaseException, given: Sequence[str]) -> int:
             code, text = 2, str(error)
         case _:
             code, text = 1, str(error)
-    print(f"solarocpp: {' '.join(text.split())}", file=sys.stderr)
+    # One line, but for a place in SQL: a caret means nothing without the line above it.
+    drawn = isinstance(error, RequestRefused) and error.kind == "sql_refused"
+    print(f"solarocpp: {text if drawn else ' '.join(text.split())}", file=sys.stderr)
     return code
 
 

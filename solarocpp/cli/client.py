@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote
 
 import httpx
@@ -57,9 +57,34 @@ class Api:
         named = {key: _query_text(value) for key, value in query.items() if value is not None}
         return await self._ask("GET", route, params=named)
 
-    async def post(self, *route: str, body: Mapping[str, object]) -> Any:
-        """Adds or runs something."""
-        return await self._ask("POST", route, content=msgspec.json.encode(body))
+    async def post(self, *route: str, body: Mapping[str, object], timeout_s: float | None = None) -> Any:
+        """Adds or runs something; `timeout_s` is what it may take, if that is not the usual."""
+        patience = {} if timeout_s is None else {"timeout": timeout_s + _ANSWER_TIMEOUT_S}
+        return await self._ask("POST", route, content=msgspec.json.encode(body), **patience)
+
+    @asynccontextmanager
+    async def stream(
+        self, *route: str, body: Mapping[str, object], accept: str
+    ) -> AsyncIterator[AsyncGenerator[bytes]]:
+        """Asks for a long answer in the form `accept`, which comes in pieces; the server limits its time."""
+        request = self._http.build_request(
+            "POST",
+            _path(route),
+            content=msgspec.json.encode(body),
+            headers={"Accept": accept},
+            timeout=httpx.Timeout(_ANSWER_TIMEOUT_S, read=None),
+        )
+        with self._explained():
+            answer = await self._http.send(request, stream=True)
+            try:
+                if not answer.is_success:
+                    await answer.aread()
+                    self._decode(answer)
+                # httpx has it return an iterator; it is a generator, and wants to be closed
+                async with aclosing(cast("AsyncGenerator[bytes]", answer.aiter_bytes())) as pieces:
+                    yield pieces
+            finally:
+                await answer.aclose()
 
     async def patch(self, *route: str, body: Mapping[str, object]) -> Any:
         """Changes something."""
@@ -70,12 +95,21 @@ class Api:
         return await self._ask("DELETE", route)
 
     async def _ask(self, method: str, route: Sequence[str], **request: Any) -> Any:
-        path = "/api/" + "/".join(quote(part, safe="") for part in route)
+        with self._explained():
+            return self._decode(await self._http.request(method, _path(route), **request))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        base = str(self._http.base_url).rstrip("/")
         try:
-            answer = await self._http.request(method, path, **request)
+            yield
+        except httpx.RemoteProtocolError as exc:
+            raise Unreachable(f"The answer of {base} broke off, what came is not all ({exc}).") from exc
         except httpx.HTTPError as exc:
-            base = str(self._http.base_url).rstrip("/")
             raise Unreachable(f"No server answers at {base} ({str(exc) or type(exc).__name__}).") from exc
+
+    @staticmethod
+    def _decode(answer: httpx.Response) -> Any:
         try:
             content = msgspec.json.decode(answer.content)
         except msgspec.DecodeError:
@@ -109,9 +143,10 @@ async def _open_or_find(where: Where) -> Store | str:
     """Opens the store, or finds the URL of the server that holds it; waits for one that starts or ends."""
     # Everything that is needed later is loaded now: not while others wait for the store.
     from solarocpp import app, web
+    from solarocpp.cli import in_process
     from solarocpp.store import open_store
 
-    del app, web
+    del app, in_process, web
     deadline = trio.current_time() + HOLDER_PATIENCE_S
     pause_s = _FIRST_LOOK_S
     while True:
@@ -132,6 +167,7 @@ async def _open_or_find(where: Where) -> Store | str:
 async def _in_process(store: Store, where: Where) -> AsyncIterator[httpx.AsyncClient]:
     from solarocpp.app import replay_tail, utc_now
     from solarocpp.central_system import CentralSystem, Transactions
+    from solarocpp.cli.in_process import AppTransport
     from solarocpp.config import Config
     from solarocpp.registry import Registry
     from solarocpp.web import make_app, open_to_this_process
@@ -144,7 +180,7 @@ async def _in_process(store: Store, where: Where) -> AsyncIterator[httpx.AsyncCl
         async with trio.open_nursery() as nursery:
             await nursery.start(store.run)
             app = open_to_this_process(make_app(registry, store, clock=utc_now))
-            transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # httpx types ASGI apart from litestar
+            transport = AppTransport(app, nursery)
             headers = _account_header(where)
             try:
                 async with httpx.AsyncClient(
@@ -161,6 +197,10 @@ def _client(url: str, where: Where) -> httpx.AsyncClient:
     base = url if "://" in url else f"http://{url}"
     headers = {"Authorization": f"Bearer {_token(where)}", **_account_header(where)}
     return httpx.AsyncClient(base_url=base, headers=headers, timeout=_ANSWER_TIMEOUT_S, trust_env=False)
+
+
+def _path(route: Sequence[str]) -> str:
+    return "/api/" + "/".join(quote(part, safe="") for part in route)
 
 
 def _account_header(where: Where) -> dict[str, str]:

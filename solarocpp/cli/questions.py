@@ -1,8 +1,7 @@
-"""`solarocpp sessions`, `datums`, `sql` and `check`: what was measured, and whether all is well."""
+"""`solarocpp sessions`, `datums` and `check`: what was measured, and whether all is well."""
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -57,7 +56,7 @@ async def sessions(  # noqa: PLR0913 one argument an option
         )
     if by is None and format == "table":
         answer = _only(answer, _SESSION_COLUMNS)
-    _print_answer(answer, format, limit, nothing="No session matches.")
+    print_answer(answer, format, limit, nothing="No session matches.")
 
 
 async def datums(  # noqa: PLR0913 one argument an option
@@ -84,24 +83,7 @@ async def datums(  # noqa: PLR0913 one argument an option
             latest=latest or None,
             limit=limit,
         )
-    _print_answer(answer, format, limit, nothing="No datum matches.")
-
-
-async def sql(
-    query: Annotated[
-        str, Parameter(name="QUERY", allow_leading_hyphen=True, help="The statement; - reads it from standard input.")
-    ],
-    /,
-    *,
-    limit: Limit = DEFAULT_LIMIT,
-    format: Format = "table",  # noqa: A002 the option is called so
-    where: Where = HERE,
-) -> None:
-    """Runs one read-only SQL statement; SHOW TABLES tells what there is."""
-    text = sys.stdin.read() if query == "-" else query
-    async with reach_api(where) as api:
-        answer = await api.post("sql", body={"query": text, "limit": limit})
-    _print_answer(answer, format, limit, nothing="No row.")
+    print_answer(answer, format, limit, nothing="No datum matches.")
 
 
 async def check(*, format: Format = "table", where: Where = HERE) -> int:  # noqa: A002 the option is called so
@@ -121,7 +103,8 @@ def _only(answer: dict[str, Any], columns: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _print_answer(answer: dict[str, Any], output_format: Format, limit: int, *, nothing: str) -> None:
+def print_answer(answer: dict[str, Any], output_format: Format, limit: int, *, nothing: str) -> None:
+    """Prints rows of the API, and a remark if there are more of them, or none."""
     print_rows(answer["columns"], answer["rows"], output_format)
     if answer["cut"]:
         remark(f"There are more than {limit} rows; see them with --limit, or narrow the question.")

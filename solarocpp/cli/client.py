@@ -69,7 +69,7 @@ class Api:
         """Asks for a long answer in the form `accept`, which comes in pieces; the server limits its time."""
         request = self._http.build_request(
             "POST",
-            _path(route),
+            _path([route]),
             content=msgspec.json.encode(body),
             headers={"Accept": accept},
             timeout=httpx.Timeout(_ANSWER_TIMEOUT_S, read=None),

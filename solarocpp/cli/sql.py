@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sys
 from collections.abc import Sequence
@@ -33,11 +32,11 @@ async def sql(  # noqa: PLR0913 one argument an option
         Parameter(
             allow_leading_hyphen=True,
             negative="",
-            help="NAME=VALUE for $NAME, or VALUE for the next ?. Numbers, true, false, null and JSON are taken as such.",
+            help="NAME=VALUE for $NAME, or VALUE for the next ?; numbers, true, false, null and JSON as such.",
         ),
     ] = None,
     limit: Annotated[int | None, Parameter(help="Most rows. Default: 1000; all of them as csv and arrow.")] = None,
-    timeout: Annotated[
+    timeout: Annotated[  # noqa: ASYNC109 the server counts it
         float | None, Parameter(help="Most seconds. Default: 30; 600, the most there is, as csv and arrow.")
     ] = None,
     format: Annotated[  # noqa: A002 the option is called so
@@ -55,22 +54,26 @@ async def sql(  # noqa: PLR0913 one argument an option
         "timeout": timeout,
     }
     if format == "arrow" and sys.stdout.isatty():
-        raise WrongUsage(
-            "An Arrow stream is nothing to look at; send it to a file or a pipe: --format arrow > x.arrows"
-        )
+        raise WrongUsage("An Arrow stream is nothing to look at; send it to a file or a pipe: --format arrow > x.arrow")
     async with reach_api(where) as api:
-        if not streamed:
+        if format == "table" or format == "json":  # noqa: PLR1714 so that mypy understands
             answer = await api.post("sql", body=question, timeout_s=timeout)
             print_answer(answer, format, DEFAULT_LIMIT if limit is None else limit, nothing="No row.")
             return
         async with api.stream("sql", body=question, accept=_STREAMED[format]) as pieces:
             async for piece in pieces:
-                # Who closed the pipe has seen enough; `main` notices at its end.
-                with contextlib.suppress(BrokenPipeError):
-                    sys.stdout.buffer.write(piece)
-                    sys.stdout.buffer.flush()
-                    continue
-                return
+                if not _handed_on(piece):
+                    return
+
+
+def _handed_on(piece: bytes) -> bool:
+    """Writes; False once whoever read us has seen enough (`| head`)."""
+    try:
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        return False
+    return True
 
 
 def read_parameters(given: Sequence[str]) -> list[Any] | dict[str, Any]:

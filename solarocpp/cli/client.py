@@ -64,7 +64,7 @@ class Api:
 
     @asynccontextmanager
     async def stream(
-        self, *route: str, body: Mapping[str, object], accept: str
+        self, route: str, *, body: Mapping[str, object], accept: str
     ) -> AsyncIterator[AsyncGenerator[bytes]]:
         """Asks for a long answer in the form `accept`, which comes in pieces; the server limits its time."""
         request = self._http.build_request(

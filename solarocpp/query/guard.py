@@ -24,7 +24,6 @@ import duckdb
 import msgspec
 
 from solarocpp.errors import SqlRefused
-from solarocpp.query.extensions import OFFLINE
 from solarocpp.query.growth import Node, judge_growth, nodes_of
 from solarocpp.query.places import place_of, split_message
 
@@ -98,6 +97,15 @@ REFUSED_TABLES: Mapping[str, str] = {
     "pg_database": "it tells names of the server",
 }
 """DuckDB's own views that need no parentheses."""
+
+# Databases of the instance that are not the store: others' answers wait for them in this one.
+_REFUSED_DATABASES = frozenset({"answers"})
+
+OFFLINE: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+"""For `duckdb.connect`: a name DuckDB does not know would send it to the internet, for seconds."""
 
 _ADVICE = "Ask with one SELECT (FROM, WITH, DESCRIBE, SHOW, SUMMARIZE and EXPLAIN of it work too)"
 
@@ -213,6 +221,8 @@ def _objection(node: Node) -> str | None:
         case {"type": "BASE_TABLE", "table_name": str(name)}:
             if reason := REFUSED_TABLES.get(name.lower()):
                 return f"The table {name} is refused: {reason}."
+            if {str(node.get(part, "")).lower() for part in ("catalog_name", "schema_name")} & _REFUSED_DATABASES:
+                return f"The table {name} is refused: it is an answer to somebody else."
             # DuckDB would look for a file of that name.
             if not _PLAIN_NAME.fullmatch(name):
                 return f"There is no table {name!r}, and files are not read here; try SHOW TABLES."

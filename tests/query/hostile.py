@@ -113,6 +113,8 @@ REFUSED: tuple[Hostile, ...] = (
     Hostile("SELECT quack_check_token('a', 'b', 'c')", "tries tokens"),
     Hostile("FROM quack_query('quack:127.0.0.1:9494', 'SELECT 1')", "has the server call itself"),
     Hostile("FROM whoami()", "who the server is"),
+    Hostile("FROM answers.main.q1", "what others asked for"),
+    Hostile('FROM "Answers".q1', "what others asked for"),
     Hostile("SELECT current_query()", "what else was asked"),
     Hostile("SELECT write_log('x')", "writes to the log"),
     # SQL in SQL

@@ -49,7 +49,6 @@ class HttpLink:
     def __init__(self, url: str, token: str) -> None:
         self._url = url.rstrip("/")
         self._http = httpx.Client(
-            base_url=self._url,
             headers={"Authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(_SILENCE_S, connect=_CONNECT_S),
             trust_env=False,
@@ -67,7 +66,7 @@ class HttpLink:
         body = msgspec.json.encode({"query": statement, "parameters": given})
         accept = f"{_ARROW}, {_CSV};q=0.5" if find_spec("pyarrow") else _CSV
         try:
-            answer = self._http.post("/api/sql", content=body, headers={"Accept": accept})
+            answer = self._http.post(f"{self._url}/api/sql", content=body, headers={"Accept": accept})
         except httpx.RemoteProtocolError as exc:
             raise QueryError(f"The answer of {self._url} broke off ({exc}); the server's log says why.") from exc
         except (httpx.HTTPError, httpx.InvalidURL) as exc:

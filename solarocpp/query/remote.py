@@ -88,14 +88,14 @@ class Remote:
         self.close()
 
     def _bound(self, query: str) -> Relation | None:
+        """The statement on the twin; None if it is the server's to say what it is, or that it is none."""
         try:
-            relation = self._twin.sql(query)
-            text = relation.sql_query()
-            judge_sql(text)
+            relation = self._twin.sql(judge_sql(query))
+            judge_sql(relation.sql_query())
         except (duckdb.Error, SqlRefused):
             return None
-        # Of SHOW it is another statement, and of EXPLAIN it is no SQL.
-        return relation if text.startswith(("SELECT", "WITH", "(", "VALUES")) else None
+        # Of SHOW it is another statement; of EXPLAIN it is no SQL, which was noticed above.
+        return None if relation.sql_query().startswith("DESCRIBE") else relation
 
 
 # One statement for each table; views are tables here, since only their columns matter.
@@ -154,11 +154,8 @@ class Asked:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name != "__arrow_c_stream__":
             raise AttributeError(name)
-        twin = self._twin
-        if twin is not None and name in _BUILDING:
-            return _Building(self._link, twin, name)
-        if twin is not None and name in _KNOWN:
-            return getattr(twin, name)
+        if name in _BUILDING | _KNOWN and (twin := self._twin) is not None:
+            return _Building(self._link, twin, name) if name in _BUILDING else getattr(twin, name)
         going_on = name in _PIECEWISE
         answer = (self._begun if going_on else None) or self._link.ask(self._text, self._parameters)
         self._begun = answer if going_on else None

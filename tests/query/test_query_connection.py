@@ -71,9 +71,10 @@ def test_database_of_somebody_else_is_named_when_asked(tmp_path: Path) -> None:
         q.sessions(con)
 
 
-def test_address_of_a_server_says_how_to_ask_it() -> None:
-    with pytest.raises(StoreError, match="a running server is asked with `solarocpp sql`"):
-        q.open("quack://localhost:9494")
+def test_address_of_a_server_wants_a_token() -> None:
+    for address in ("quack://localhost:9494", "quack:localhost:9494", "http://localhost:8080"):
+        with pytest.raises(StoreError, match=r"wants a token: open\(\.\.\., token=\.\.\.\), or SOLAROCPP_TOKEN"):
+            q.open(address)
 
 
 @pytest.mark.parametrize("web", ["127.0.0.1:8080", None])

@@ -5,11 +5,16 @@
     con = q.open("data")
     q.sessions(con, source="/ocpp/cp/**", since="2026-01-01", by=["source", "month"]).df()
 
-Every answer is a DuckDB relation: nothing runs before it is fetched, and it takes further SQL
-(`.filter("energy > 1000")`, `.df()`, `.fetchall()`). This package only reads. It knows the tables of
-`store.schema` and nothing of servers, so it works in a notebook on a data directory as well as on a
-cursor of the live store: `connection` opens, `filters` turns what was asked into expressions,
-`sessions`, `datums` and `events` answer, `guard` judges the SQL of strangers.
+Every answer is a DuckDB relation, or of a server what behaves like one: nothing runs before it is
+fetched, and it takes further SQL (`.filter("energy > 1000")`, `.df()`, `.fetchall()`). This package only
+reads. It knows the tables of `store.schema`, so it works in a notebook on a data directory as well as on
+a cursor of the live store:
+
+    connection  opens a directory, a file, a server     guard    judges the SQL of strangers
+    filters     what was asked, as expressions          growth   ... and how much it may blow up
+    sessions, datums, events    the questions           places   where in it something is wrong
+    answers     SQL, all at once or piece by piece      quack    DuckDB's protocol, on the server's side
+    remote      a server as a connection                links    the two ways to it
 """
 
 from solarocpp.query.answers import Columns, Parameters, Piece, SqlAnswer, answer_sql, stream_arrow, stream_csv

@@ -48,6 +48,7 @@ class HttpLink:
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url.rstrip("/")
+        self._con = _here()
         self._http = httpx.Client(
             headers={"Authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(_SILENCE_S, connect=_CONNECT_S),
@@ -79,11 +80,12 @@ class HttpLink:
         read = _READERS.get(answer.headers.get("content-type", ""))
         if not types or read is None:
             raise StoreError(f"{self._url} is an older solarocpp, or none. Use its version here, or a newer one there.")
-        return read(answer.content, types)
+        return read(self._con.cursor(), answer.content, types)
 
     def close(self) -> None:
         """Ends it."""
         self._http.close()
+        self._con.close()
 
     def _refuse(self, answer: httpx.Response) -> NoReturn:
         try:
@@ -101,20 +103,19 @@ class HttpLink:
                 raise StoreError(f"{self._url}: {failure.error}")
 
 
-def _read_arrow(content: bytes, types: Sequence[str]) -> duckdb.DuckDBPyRelation:
+def _read_arrow(con: duckdb.DuckDBPyConnection, content: bytes, types: Sequence[str]) -> duckdb.DuckDBPyRelation:
     import pyarrow as pa  # type: ignore[import-untyped]
 
     with pa.ipc.open_stream(content) as reader:
         table = reader.read_all()
     names, places = table.column_names, [f"c{at}" for at in range(len(types))]
-    con = _here()
     # Arrow has not all of DuckDB's types: HUGEINT comes as a decimal, JSON as text.
     return con.from_arrow(table.rename_columns(places)).project(
         ", ".join(f"{place}::{kind} AS {quote(name)}" for place, kind, name in zip(places, types, names, strict=True))
     )
 
 
-def _read_csv(content: bytes, types: Sequence[str]) -> duckdb.DuckDBPyRelation:
+def _read_csv(con: duckdb.DuckDBPyConnection, content: bytes, types: Sequence[str]) -> duckdb.DuckDBPyRelation:
     names = next(csv.reader(io.StringIO(content.decode(), newline="")))
     places = [f"c{at}" for at in range(len(types))]
     cells = ", ".join(
@@ -123,12 +124,11 @@ def _read_csv(content: bytes, types: Sequence[str]) -> duckdb.DuckDBPyRelation:
         for place, kind, name in zip(places, types, names, strict=True)
     )
     columns = ", ".join(f"'{place}': 'VARCHAR'" for place in places)
-    con = _here()
     with NamedTemporaryFile(suffix=".csv") as file:
         file.write(content)
         file.flush()
         con.execute(
-            f"CREATE TABLE answer AS SELECT {cells} FROM read_csv(?, columns = {{{columns}}}, header = true, "
+            f"CREATE TEMP TABLE answer AS SELECT {cells} FROM read_csv(?, columns = {{{columns}}}, header = true, "
             "auto_detect = false, quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false, "
             "max_line_size = 100000000)",
             [file.name],
@@ -136,7 +136,7 @@ def _read_csv(content: bytes, types: Sequence[str]) -> duckdb.DuckDBPyRelation:
     return con.table("answer")
 
 
-_Read = Callable[[bytes, Sequence[str]], duckdb.DuckDBPyRelation]
+_Read = Callable[[duckdb.DuckDBPyConnection, bytes, Sequence[str]], duckdb.DuckDBPyRelation]
 _READERS: Final[Mapping[str, _Read]] = {
     _ARROW: _read_arrow,
     _CSV: _read_csv,
@@ -148,8 +148,9 @@ def _is_nested(kind: str) -> bool:
 
 
 def _here() -> duckdb.DuckDBPyConnection:
+    """Where answers are. Each is on a cursor of its own, whose temporary table goes when nobody has the answer."""
     con = duckdb.connect(config=OFFLINE)
-    con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET GLOBAL TimeZone = 'UTC'")
     return con
 
 
@@ -179,7 +180,10 @@ class QuackLink:
         if parameters:
             raise QueryError("Quack carries no parameters: write them into the statement, or open the http:// address.")
         try:
-            return self._con.sql(f"FROM quack_query({_text(self._uri)}, {_text(statement)})").execute()
+            # As a statement: a relation would have the server run it three times, to be bound, and again to be run.
+            con = self._con.cursor()
+            con.execute(f"CREATE TEMP TABLE answer AS FROM quack_query({_text(self._uri)}, {_text(statement)})")
+            return con.table("answer")
         except duckdb.IOException as exc:
             raise StoreError(
                 f"No server answers at {self._uri} ({_first_line(exc)}). Is it on? server.json in its data directory "

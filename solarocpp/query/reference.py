@@ -30,8 +30,7 @@ This file is made from the tables in the code: `python -m solarocpp.query.refere
 
 ## Asking
 
-With the server running, `solarocpp sql 'FROM session'`, `solarocpp sessions` and `solarocpp datums`, or the web API.
-With the server stopped, the same, or any DuckDB client on the file, or Python:
+`solarocpp sql 'FROM session'`, `solarocpp sessions` and `solarocpp datums`, or Python, with the server running or not:
 
 ```python
 import solarocpp.query as q
@@ -42,6 +41,11 @@ q.datums(con, source="/ocpp/cp/CP001/1/Outlet", since="2026-01-01", aggregate="h
 q.events(con, tags="ocpp,charger,forbidden", since="2026-01-01").df()  # who was refused, and why
 con.sql("FROM session ORDER BY energy DESC LIMIT 10").df()
 ```
+
+`q.open` takes a data directory, a snapshot, or the address of a server (`q.open("http://10.0.0.5:8080", token="...")`,
+`quack:HOST:PORT` for DuckDB's own protocol). A server does the work and sends the answer. Beside that, any DuckDB
+client: on the file while the server is stopped, by `ATTACH 'quack:127.0.0.1:9494' AS solar (TOKEN '...')` while it
+runs; and for programs `POST /api/sql`, which answers as JSON, and of any length as CSV or Arrow, by `Accept`.
 
 Column names are SolarNetwork's names of datum properties; DuckDB matches them in any case. Times are
 `TIMESTAMP WITH TIME ZONE`: an instant, shown in UTC. Energy is in Wh, power in W, current in A, voltage in V,

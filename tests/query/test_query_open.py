@@ -208,6 +208,8 @@ def test_what_the_server_refuses_is_an_error_of_the_question(server: RunningServ
         with pytest.raises(SqlRefused, match="INSERT is not a question"):
             con.execute("INSERT INTO node SELECT * FROM node").fetchall()
         assert con.sql("SELECT 1").fetchall() == [(1,)]
+        kept = con.sql("SELECT 42 AS n").execute()
+    assert kept.filter("n > 1").fetchall() == [(42,)]  # an answer outlives its connection
 
 
 def test_an_answer_that_breaks_off_is_no_answer(server: RunningServer) -> None:

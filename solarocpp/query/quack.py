@@ -33,6 +33,7 @@ from typing import NamedTuple
 import duckdb
 
 from solarocpp.errors import SqlRefused
+from solarocpp.query.guard import refusal
 from solarocpp.store.schema import TABLES
 
 ANSWERS = "answers"
@@ -250,12 +251,10 @@ def keep_answer(con: duckdb.DuckDBPyConnection, name: str, statement: str) -> No
     except duckdb.InterruptException:
         raise
     except duckdb.Error as exc:
-        raise SqlRefused(_ONE_LINE_DOWN.sub(lambda found: f"LINE {int(found[1]) - 1}:", str(exc))) from exc
+        raise refusal(exc, statement, above=1) from exc
 
 
 _EXPLAIN = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\b", re.IGNORECASE | re.DOTALL)
-# Where DuckDB says an error is; our own line stands before the statement's first.
-_ONE_LINE_DOWN = re.compile(r"^LINE (\d+):", re.MULTILINE)
 
 
 def _keep_explanation(con: duckdb.DuckDBPyConnection, table: str, statement: str) -> None:

@@ -25,6 +25,7 @@ from solarocpp.query import quack
 from solarocpp.query.guard import judge_sql
 from solarocpp.query.quack import Kind, Message, QuackServer
 from solarocpp.store import Store
+from solarocpp.store.database import Connection
 from solarocpp.web.serving import serve_asgi
 
 OpensWholeBox = Callable[[str], bool]
@@ -134,10 +135,14 @@ class QuackDoor:
         if quack.reads_one_table(message.text):
             await self._store.settle_soon()
             return await self._pass_on(body)
-        statement = quack.catalog_question(message.text) or judge_sql(message.text)
         name = f"q{next(self._numbers)}"
+
+        def answer(con: Connection) -> None:
+            # Judged in the reader's thread, too: a long text takes its time.
+            quack.keep_answer(con, name, quack.catalog_question(message.text) or judge_sql(message.text))
+
         try:
-            await self._store.read(lambda con: quack.keep_answer(con, name, statement), limit_s=self._limit_s)
+            await self._store.read(answer, limit_s=self._limit_s)
             return await self._pass_on(quack.with_text(message, f'FROM {quack.ANSWERS}.main."{name}"'))
         finally:
             with trio.CancelScope(shield=True):

@@ -24,6 +24,7 @@ import msgspec
 import trio
 
 from solarocpp.cli.options import TOKEN_VARIABLE, Where
+from solarocpp.cli.progress import Show
 from solarocpp.errors import RequestRefused, StoreLocked, Unreachable
 
 if TYPE_CHECKING:
@@ -93,6 +94,27 @@ class Api:
     async def delete(self, *route: str) -> Any:
         """Removes something."""
         return await self._ask("DELETE", route)
+
+    async def follow(self, *route: str, body: Mapping[str, object], show: Show) -> Any:
+        """Has long work done, shows how far it is, and gives its result."""
+        path, content = _path(route), msgspec.json.encode(body)
+        # No line may come for as long as one step takes; a server that dies closes the connection.
+        patience = httpx.Timeout(_ANSWER_TIMEOUT_S, read=None)
+        said: dict[str, Any] = {"step": ""}
+        with self._explained():
+            async with self._http.stream("POST", path, content=content, timeout=patience) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    return self._decode(answer)
+                async for line in answer.aiter_lines():
+                    said = msgspec.json.decode(line)
+                    if "step" in said:
+                        show(said["step"], said["done"], said["total"])
+        if "step" in said:
+            raise Unreachable(f"{path} ended before it was done. What is there is whole; run it again.")
+        if "error" in said:
+            raise RequestRefused(said["error"], said["kind"], 500)
+        return said["result"]
 
     async def _ask(self, method: str, route: Sequence[str], **request: Any) -> Any:
         with self._explained():
@@ -191,6 +213,10 @@ async def _in_process(store: Store, where: Where) -> AsyncIterator[httpx.AsyncCl
                 nursery.cancel_scope.cancel()
     finally:
         store.close()
+
+
+def _path(route: Sequence[str]) -> str:
+    return "/api/" + "/".join(quote(part, safe="") for part in route)
 
 
 def _client(url: str, where: Where) -> httpx.AsyncClient:

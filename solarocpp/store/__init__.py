@@ -163,14 +163,15 @@ class Store:
         result: T = await self._in_order(change)
         return result
 
-    async def read(self, question: Callable[[Connection], T], *, limit_s: float = 30) -> T:
-        """Runs `question` in a worker thread, on a cursor of its own, after `settle`.
+    async def read(self, question: Callable[[Connection], T], *, limit_s: float = 30, settle: bool = True) -> T:
+        """Runs `question` in a worker thread, on a cursor of its own, after `settle` (the method) if so.
 
         Raises:
             QueryInterrupted: it took longer than `limit_s` seconds.
             StoreError: DuckDB could not answer. What `question` raises is passed on.
         """
-        await self.settle_soon()
+        if settle:
+            await self.settle_soon()
         return await self._readers.ask(question, limit_s)
 
     async def settle_soon(self) -> None:

@@ -120,6 +120,7 @@ DECISIONS: dict[str, list[Try]] = {
     "GET /api/accounts": WHOLE_BOX,
     "GET /api/check": WHOLE_BOX,
     "POST /api/accounts": [Try(403, "forbidden", body={"name": "{word}"})],
+    "POST /api/exports": [Try(403, "forbidden", body={})],
     "POST /api/sql": [Try(403, "forbidden", body={"query": "FROM charger"})],
     "GET /api/chargers/{identifier}": named("charger", "{word}-cp"),
     "GET /api/charger-settings/{identifier}": named("charger", "{word}-cp"),

@@ -38,6 +38,7 @@ from solarocpp.registry import Registry
 from solarocpp.store import LedgerRow, Store, open_store
 from solarocpp.store.effects import Effect
 from solarocpp.store.ledger import last_exchanges
+from solarocpp.store.retention import Keep, run_retention
 
 CLOSE_DEADLINE_S = 3.0
 """For the closing handshakes of all links together, after the drain."""
@@ -130,6 +131,7 @@ async def _serve_services(
                 ocpp = await listener_nursery.start(gateway.serve, links)
                 if hangups is not None:
                     listener_nursery.start_soon(_heed_hangups, hangups, gateway)
+                service_nursery.start_soon(_keep_store, services)
                 app = web.make_app(services.registry, services.store, clock=services.clock, links=roster.links)
                 token = admin_token(config.data_dir)
                 web_address = await service_nursery.start(web.serve, app, str(config.web_address), token)
@@ -152,6 +154,13 @@ async def _serve_services(
                     log.debug("stopping", drained=drained)
                 links_scope.cancel()
         service_nursery.cancel_scope.cancel()
+
+
+async def _keep_store(services: Services) -> None:
+    """What a store needs besides being written: old rows go."""
+    duration = services.config.duration
+    keep = Keep(ledger=duration("keep_ledger"), datum=duration("keep_datum"), event=duration("keep_event"))
+    await run_retention(services.store, keep, services.clock)
 
 
 async def _heed_hangups(hangups: AsyncIterable[object], gateway: Gateway) -> None:

@@ -180,6 +180,10 @@ class Store:
             with trio.move_on_after(_SETTLE_S), contextlib.suppress(StoreFull):
                 await self.settle()
 
+    def reclaim_space(self) -> None:
+        """Has the next quiet moment used for a checkpoint, so that the space of removed rows is used again."""
+        self._projector.reclaim = True
+
     def write_now(self, change: Callable[[Connection], T]) -> T:
         """Runs `change` in one transaction right here; before `run` only."""
         with self._database.writing("projector") as con:

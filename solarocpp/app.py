@@ -39,6 +39,7 @@ from solarocpp.store import LedgerRow, Store, open_store
 from solarocpp.store.effects import Effect
 from solarocpp.store.ledger import last_exchanges
 from solarocpp.store.retention import Keep, run_retention
+from solarocpp.store.snapshots import run_snapshots
 
 CLOSE_DEADLINE_S = 3.0
 """For the closing handshakes of all links together, after the drain."""
@@ -157,10 +158,14 @@ async def _serve_services(
 
 
 async def _keep_store(services: Services) -> None:
-    """What a store needs besides being written: old rows go."""
+    """What a store needs besides being written: old rows go, copies are made."""
     duration = services.config.duration
     keep = Keep(ledger=duration("keep_ledger"), datum=duration("keep_datum"), event=duration("keep_event"))
-    await run_retention(services.store, keep, services.clock)
+    every = duration("snapshot_every")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run_retention, services.store, keep, services.clock)
+        if every is not None:
+            nursery.start_soon(run_snapshots, services.store, every, services.config.snapshot_keep, services.clock)
 
 
 async def _heed_hangups(hangups: AsyncIterable[object], gateway: Gateway) -> None:

@@ -88,6 +88,12 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "Read a folder as one dataset: FROM 'data/exports/datum/**/*.parquet' in DuckDB, "
         "pandas.read_parquet('data/exports/datum'), polars.scan_parquet('data/exports/datum').",
     ),
+    "snapshot": Command(
+        "solarocpp.cli.snapshot:app",
+        "Copies the store while it is used.",
+        more="To restore one, put it into a data directory as solarocpp.duckdb. Credentials and tokens are not in it: "
+        "they are in secrets.duckdb, of which you keep a copy yourself. `serve --snapshot-every 1d` makes one a day.",
+    ),
     "check": Command("solarocpp.cli.questions:check", "Looks after the health of a store.", "check"),
 }
 """Every command of the first level, in the order `--help` shows them."""

@@ -191,9 +191,11 @@ async def _in_process(store: Store, where: Where) -> AsyncIterator[httpx.AsyncCl
     from solarocpp.central_system import CentralSystem, Transactions
     from solarocpp.cli.in_process import AppTransport
     from solarocpp.config import Config
+    from solarocpp.logs import configure_logs
     from solarocpp.registry import Registry
     from solarocpp.web import make_app, open_to_this_process
 
+    configure_logs(level="error")  # what failed is this command's to say; and not on stdout
     try:
         registry = Registry.load(store)
         transactions = Transactions(store.transactions(), store.store_id)
@@ -213,10 +215,6 @@ async def _in_process(store: Store, where: Where) -> AsyncIterator[httpx.AsyncCl
                 nursery.cancel_scope.cancel()
     finally:
         store.close()
-
-
-def _path(route: Sequence[str]) -> str:
-    return "/api/" + "/".join(quote(part, safe="") for part in route)
 
 
 def _client(url: str, where: Where) -> httpx.AsyncClient:

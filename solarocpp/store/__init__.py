@@ -95,6 +95,8 @@ class Store:
         self.secrets = secrets
         self.on_projected: Callable[[Sequence[Effect]], None] | None = None
         """Called in the Trio thread with the effects of each projection, if somebody wants them."""
+        self.snapshot_turn = trio.Lock()
+        """Held by whoever makes a snapshot: one at a time."""
         self._database = database
         self._token: trio.lowlevel.TrioToken | None = None
         self._readers = Readers(database)
@@ -230,6 +232,11 @@ class Store:
             commit_ms=writer.commit_ms,
             failing=writer.failing or projector.failing,
         )
+
+    @property
+    def acknowledged(self) -> int:
+        """Number of the newest exchange that is durable."""
+        return self._writer.last
 
     def close(self) -> None:
         """Closes the files; after `run` has ended."""

@@ -140,5 +140,5 @@ async def run_retention(store: Store, keep: Keep, clock: Callable[[], datetime])
             log.warning("retention_failed", reason=str(exc))
         else:
             if counts:
-                log.info("retention_applied", **counts)
+                log.info("retention_applied", removed=counts)
         await trio.sleep(RETENTION_EVERY_S)

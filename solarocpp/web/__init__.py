@@ -12,7 +12,7 @@ both. This package refuses to know the gateway: what it shows of links it is han
     questions   what was measured       quack     the socket DuckDB clients attach to
     sql         whatever is asked       failures  what went wrong
     health      whether all is well     answers   what is shown
-    exports     files of the store      lines     how far long work is
+    files       exports, snapshots      lines     how far long work is
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from solarocpp.registry import Registry
 from solarocpp.store import Store
-from solarocpp.web import accounts, exports, health, management, questions, sql
+from solarocpp.web import accounts, files, health, management, questions, sql
 from solarocpp.web.access import open_to_this_process, provide_caller
 from solarocpp.web.failures import answer_failure
 from solarocpp.web.lines import Turn
@@ -63,7 +63,7 @@ def make_app(
             accounts.router,
             questions.router,
             sql.router,
-            exports.router,
+            files.router,
             health.router,
             health.show_health,
         ],
@@ -74,6 +74,7 @@ def make_app(
             "links": Provide(_constant(links)),
             "connected": Provide(provide_connected),
             "exporting": Provide(_constant(Turn("An export"))),
+            "snapshotting": Provide(_constant(Turn("A snapshot"))),
             "caller": Provide(provide_caller),
         },
         exception_handlers={Exception: answer_failure, HTTPException: answer_failure},

@@ -10,7 +10,7 @@ import pytest
 import trio
 from served import TOKEN, Served
 
-from solarocpp.web.exports import FILE_LIMIT_S
+from solarocpp.web.files import FILE_LIMIT_S
 
 pytestmark = pytest.mark.slow(reason="writes files")
 

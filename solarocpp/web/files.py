@@ -1,7 +1,7 @@
-"""Routes that make files of the store: Parquet exports.
+"""Routes that make files of the store: Parquet exports, and snapshots.
 
-The files are the server's, below `exports` of its data directory: nothing else may be written by SQL, and no
-token should be able to write elsewhere.
+The files are the server's, below `exports` and `snapshots` of its data directory: no token should be able to
+write elsewhere.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from litestar import Request, Router, post
+from litestar import Request, Router, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import ValidationException
 from litestar.params import JSONBody
@@ -21,8 +21,10 @@ from litestar.types import ASGIApp
 from solarocpp.query.exports import DATASET_NAMES, Exported, exported, plan_export, remove_files, write_file
 from solarocpp.registry import Registry
 from solarocpp.store import Store
+from solarocpp.store.snapshots import NAME, Snapshot, list_snapshots, take_snapshot
 from solarocpp.web.access import Caller, needs_whole_box
 from solarocpp.web.lines import Report, Turn, answer_in_lines
+from solarocpp.web.management import Clock
 
 # A day of one node with ten million datums takes a minute; past this, something hangs.
 FILE_LIMIT_S: Final = 600.0
@@ -79,4 +81,34 @@ async def _export(
     return done
 
 
-router = Router("/api", route_handlers=[export_files], tags=["files"])
+class SnapshotOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a copy of the store is to be called."""
+
+    name: str | None = None
+
+
+@get("/snapshots", summary="Copies of the store", guards=[needs_whole_box])
+async def list_copies(store: NamedDependency[Store]) -> list[Snapshot]:
+    """Lists complete snapshots, oldest first."""
+    return list_snapshots(store.directory)
+
+
+@post("/snapshots", summary="Copy the store as it is now", status_code=200, guards=[needs_whole_box])
+async def make_copy(
+    request: Request[Any, Any, Any],
+    data: JSONBody[SnapshotOrder],
+    store: NamedDependency[Store],
+    clock: NamedDependency[Clock],
+    snapshotting: NamedDependency[Turn],
+) -> ASGIApp:
+    """Copies the store into `snapshots` of the data directory, and checks the copy; answers with lines of progress."""
+    if data.name is not None and not NAME.fullmatch(data.name):
+        raise ValidationException(f"name: {data.name!r} is no name of a snapshot, like before-update.")
+
+    async def work(report: Report) -> Snapshot:
+        return await take_snapshot(store, data.name, report, now=clock())
+
+    return answer_in_lines(request, snapshotting, work)
+
+
+router = Router("/api", route_handlers=[export_files, list_copies, make_copy], tags=["files"])

@@ -63,3 +63,10 @@ def test_siege_attacks_and_lets_the_honest_in() -> None:
         assert (turn["refused"], turn["newcomers_failed"]) == (0, 0)
     assert list(turns[3]["answers"]) == ["401"]
     assert summary["links"] == 5
+
+
+@pytest.mark.slow(reason="builds a store of 50,000 datums and exports it twice")
+def test_export_has_what_the_store_has() -> None:
+    (line,) = lines_of("export.py", "--sessions", "500")
+    assert (line["datums"], line["exact"]) == (50_000, True)
+    assert line["files_written"] > line["files"] != 0  # sessions, too

@@ -1,4 +1,4 @@
-"""`solarocpp export` as its users meet it: with a server and without, on a terminal, in a pipe, killed in between."""
+"""`solarocpp export` and `snapshot` as their users meet them: with a server, without one, and killed in between."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 
+import solarocpp.query as q
 from solarocpp.store import open_store
 
 pytestmark = pytest.mark.slow(reason="writes files, and starts processes to kill them")
@@ -121,3 +122,56 @@ def test_terminal_shows_a_bar(data: Path) -> None:
     assert done.returncode == 0
     assert "datum" in shown
     assert "/10" in shown
+
+
+def test_snapshot_is_taken_with_a_server_and_without(
+    run: Run, running_server: Serve, data: Path, tmp_path: Path
+) -> None:
+    code, out, err = run("snapshot", "--format", "json")
+    assert (code, err) == (0, "")
+    (resting,) = json.loads(out)
+    assert resting["file"] == f"data/snapshots/{resting['name']}.duckdb"
+    (tmp_path / "backup").mkdir()
+    target = tmp_path / "backup" / "store.duckdb"
+    target.write_text("the one of yesterday")
+    with running_server(data):
+        (running,) = json.loads(run("snapshot", "--to", str(target), "--format", "json")[1])
+        assert (running["name"], running["file"]) == ("store", str(target))
+        listed = json.loads(run("snapshot", "list", "--format", "json")[1])
+        assert [copy["name"] for copy in listed] == [resting["name"]]
+    for file in (resting["file"], target):
+        with q.open(file) as con:
+            assert con.execute("SELECT count(*) FROM datum").fetchall() == [(ROWS,)]
+    assert [path.name for path in target.parent.iterdir()] == ["store.duckdb"]
+
+
+@pytest.mark.parametrize(
+    ("to", "says"),
+    [
+        (".", "that is to be a file, in a folder that exists"),
+        ("nowhere/x.duckdb", "that is to be a file, in a folder that exists"),
+        ("data/solarocpp.duckdb", "a file in the data directory could be the store itself"),
+    ],
+)
+def test_snapshot_is_not_put_where_it_would_harm(run: Run, data: Path, to: str, says: str) -> None:
+    code, _, err = run("snapshot", "--to", to)
+    assert (code, says in err) == (2, True)
+    assert list((data / "snapshots").iterdir()) == []
+
+
+def test_a_server_takes_snapshots_and_lets_old_rows_go_by_itself(
+    run: Run, running_server: Serve, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As soon as it runs; by flag and by environment alike."""
+    monkeypatch.setenv("SOLAROCPP_KEEP_DATUM", "30 days")
+    with running_server(data, "--snapshot-every", "1d", "--snapshot-keep", "1") as server:
+        deadline = time.monotonic() + 60
+        while not ("snapshot_made" in server.log and "retention_applied" in server.log):
+            assert time.monotonic() < deadline, server.log
+            time.sleep(0.05)
+    lines = [json.loads(line) for line in server.log.splitlines()]
+    (made,) = [line for line in lines if line["event"] == "snapshot_made"]
+    assert Path(made["file"]).name.startswith("auto-2")
+    (applied,) = [line for line in lines if line["event"] == "retention_applied"]
+    assert applied["removed"] == {"datum": ROWS}  # they are of January 2026
+    assert json.loads(run("sql", "SELECT count(*) AS n FROM datum", "--format", "json")[1]) == [{"n": 0}]

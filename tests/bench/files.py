@@ -4,7 +4,7 @@
 
 A server on the store of query.py, 200 links that send as fast as they are answered, which no site does; meanwhile
 `solarocpp export` into a new folder each time, or `solarocpp snapshot`, over and over. Prints a JSON line a turn and
-a summary. Exit code 1: a p99 more than three times that of the calm turn, or an acknowledged message is missing.
+a summary. Exit code 1: a p99 is more than three times that of the calm turn, or an acknowledged message is missing.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from solarocpp.store.database import Database
 from solarocpp.store.schema import DATABASE
 
 MOST_RATIO = 3.0
+FINISH_S = 300.0
 
 WORK: dict[str, Callable[[int], list[str]]] = {
     "calm": lambda _: [],
@@ -57,14 +58,9 @@ def turn(system: Grown, directory: Path, work: Callable[[int], list[str]], links
         client.stdin.flush()
         while client.poll() is None and (arguments := work(done)):
             command = [sys.executable, "-m", "solarocpp", *arguments, "--data", str(directory), "--format", "json"]
-            with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-                while client.poll() is None and process.poll() is None:
-                    try:
-                        process.wait(0.1)
-                    except subprocess.TimeoutExpired:
-                        continue
-                done += process.poll() == 0
-                process.kill()
+            # The last one may end after the load: it has the lowest priority, and the load takes all there is.
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=True, timeout=FINISH_S)
+            done += 1
         report, _ = client.communicate(timeout=seconds + 90)
         server.stop()
     finally:
@@ -97,8 +93,7 @@ def main() -> int:
             print(json.dumps({"bench": "files", "turn": name, **turns[name]}), flush=True)
     p99 = {name: float(figures["p99_ms"]) for name, figures in turns.items()}
     exact = all(figures["exact"] for figures in turns.values())
-    holds = exact and all(turns[name]["done"] for name in ("snapshot", "export"))
-    holds = holds and max(p99.values()) <= MOST_RATIO * p99["calm"]
+    holds = exact and max(p99.values()) <= MOST_RATIO * p99["calm"]
     print(json.dumps({"bench": "files", "summary": True, "p99_ms": p99, "exact": exact, "holds": holds}))
     return 0 if holds else 1
 

@@ -70,3 +70,11 @@ def test_export_has_what_the_store_has() -> None:
     (line,) = lines_of("export.py", "--sessions", "500")
     assert (line["datums"], line["exact"]) == (50_000, True)
     assert line["files_written"] > line["files"] != 0  # sessions, too
+
+
+@pytest.mark.slow(reason="loads a server for a second beside an export and a snapshot")
+def test_files_are_made_beside_a_load() -> None:
+    *turns, summary = lines_of("files.py", "--sessions", "500", "--links", "5", "--seconds", "1")
+    assert [turn["turn"] for turn in turns] == ["calm", "snapshot", "export"]
+    assert [turn["done"] > 0 for turn in turns] == [False, True, True]
+    assert summary["exact"] is True

@@ -38,6 +38,9 @@ _PAUSE_S = 1.0
 # Of DuckDB's file, where the main header and two others that take turns are.
 _HEADER_BYTES = 3 * 4096
 
+# The log is taken in memory before it goes into the file, and is 256 MB at most as a rule.
+_MEMORY = "1GB"
+
 # What is flushed at once: more would keep the commits of the server waiting at the disk.
 _PIECE_BYTES = 4_000_000
 
@@ -115,7 +118,7 @@ def _inspect(folder: Path, least: int) -> Mapping[str, int]:
     Raises:
         StoreError: it cannot be read, or lacks what was acknowledged before it was asked for.
     """
-    database = Database(folder / DATABASE)
+    database = Database(folder / DATABASE, memory_limit=_MEMORY)
     counts = {}
     database.open()
     try:

@@ -95,23 +95,18 @@ class Api:
         """Removes something."""
         return await self._ask("DELETE", route)
 
-    async def follow(self, *route: str, body: Mapping[str, object], show: Show) -> Any:
+    async def follow(self, route: str, *, body: Mapping[str, object], show: Show) -> Any:
         """Has long work done, shows how far it is, and gives its result."""
-        path, content = _path(route), msgspec.json.encode(body)
-        # No line may come for as long as one step takes; a server that dies closes the connection.
-        patience = httpx.Timeout(_ANSWER_TIMEOUT_S, read=None)
         said: dict[str, Any] = {"step": ""}
-        with self._explained():
-            async with self._http.stream("POST", path, content=content, timeout=patience) as answer:
-                if not answer.is_success:
-                    await answer.aread()
-                    return self._decode(answer)
-                async for line in answer.aiter_lines():
-                    said = msgspec.json.decode(line)
+        waiting = b""
+        async with self.stream(route, body=body, accept="application/x-ndjson") as pieces:
+            async for piece in pieces:
+                *lines, waiting = (waiting + piece).split(b"\n")
+                for said in map(msgspec.json.decode, lines):
                     if "step" in said:
                         show(said["step"], said["done"], said["total"])
         if "step" in said:
-            raise Unreachable(f"{path} ended before it was done. What is there is whole; run it again.")
+            raise Unreachable(f"{route} ended before it was done. What is there is whole; run it again.")
         if "error" in said:
             raise RequestRefused(said["error"], said["kind"], 500)
         return said["result"]

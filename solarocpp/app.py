@@ -38,6 +38,8 @@ from solarocpp.registry import Registry
 from solarocpp.store import LedgerRow, Store, open_store
 from solarocpp.store.effects import Effect
 from solarocpp.store.ledger import last_exchanges
+from solarocpp.store.retention import Keep, run_retention
+from solarocpp.store.snapshots import run_snapshots
 
 CLOSE_DEADLINE_S = 3.0
 """For the closing handshakes of all links together, after the drain."""
@@ -130,6 +132,7 @@ async def _serve_services(
                 ocpp = await listener_nursery.start(gateway.serve, links)
                 if hangups is not None:
                     listener_nursery.start_soon(_heed_hangups, hangups, gateway)
+                service_nursery.start_soon(_keep_store, services)
                 app = web.make_app(services.registry, services.store, clock=services.clock, links=roster.links)
                 token = admin_token(config.data_dir)
                 web_address = await service_nursery.start(web.serve, app, str(config.web_address), token)
@@ -152,6 +155,17 @@ async def _serve_services(
                     log.debug("stopping", drained=drained)
                 links_scope.cancel()
         service_nursery.cancel_scope.cancel()
+
+
+async def _keep_store(services: Services) -> None:
+    """What a store needs besides being written: old rows go, copies are made."""
+    duration = services.config.duration
+    keep = Keep(ledger=duration("keep_ledger"), datum=duration("keep_datum"), event=duration("keep_event"))
+    every = duration("snapshot_every")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run_retention, services.store, keep, services.clock)
+        if every is not None:
+            nursery.start_soon(run_snapshots, services.store, every, services.config.snapshot_keep, services.clock)
 
 
 async def _heed_hangups(hangups: AsyncIterable[object], gateway: Gateway) -> None:

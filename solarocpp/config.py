@@ -8,6 +8,8 @@ its name, so that nothing later has to doubt it.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -37,6 +39,35 @@ def parse_address(text: str, key: str) -> Address:
     if not colon or not port.isdecimal() or int(port) > 65535:
         raise ConfigError(key, text, "HOST:PORT with a port of 0 to 65535, like 127.0.0.1:8080")
     return Address(host or "0.0.0.0", int(port))  # noqa: S104 chargers come from outside; that is the job
+
+
+_UNITS: Mapping[str, timedelta] = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(weeks=1),
+    "year": timedelta(days=365),
+}
+# There are no times before year 1: `forever` says what is meant.
+_LONGEST = 1000 * _UNITS["year"]
+_DURATION = re.compile(r"(\d{1,6}) ?([a-z]+)")
+
+
+def parse_duration(text: str, key: str, without: str, *, least: timedelta) -> timedelta | None:
+    """Reads `30d`, `30 days`, `12 hours`, `1y`; None for the word `without`.
+
+    Raises:
+        ConfigError: names `key`.
+    """
+    if text.strip().lower() == without:
+        return None
+    found = _DURATION.fullmatch(text.strip().lower())
+    number, unit = (int(found[1]), found[2]) if found else (0, "")
+    length = next((each for name, each in _UNITS.items() if unit in {name[0], name, f"{name}s"}), None)
+    if length is None or not least <= number * length <= _LONGEST:
+        allowed = f"a time like 30d, 12 hours or 1 year, at least {least.total_seconds() / 3600:g} hours, or {without}"
+        raise ConfigError(key, text, allowed)
+    return number * length
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +104,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     ready_file: Path | None = None
+
+    keep_ledger: str = "30d"
+    """What was said, word for word: for disputes over a bill, and to derive rows again; by far the largest table."""
+    keep_datum: str = "forever"
+    """The reason to have all this: 25 bytes a reading."""
+    keep_event: str = "1y"
+    """Who was refused and what was odd; attackers write some, too."""
+    snapshot_every: str = "off"
+    """A copy takes as much disk as the store, so somebody should want it."""
+    snapshot_keep: int = 7
+    """A week of daily ones; the oldest goes when a new one is complete."""
 
     boot_interval_s: int = 300
     """Heartbeat interval given at boot: the reference system's (spec 6.3)."""
@@ -111,6 +153,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 parse_address(getattr(self, key), key)
         if self.memory_limit and not _MEMORY.fullmatch(self.memory_limit):
             raise ConfigError("memory_limit", self.memory_limit, "a number and MB, GB, MiB or GiB, like 500MB or 2GB")
+        for key, (without, least) in _DURATIONS.items():
+            parse_duration(getattr(self, key), key, without, least=least)
         for key in _POSITIVE:
             if not getattr(self, key) > 0:
                 raise ConfigError(key, getattr(self, key), "a number above 0")
@@ -134,6 +178,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             allowed = "only together with --client-ca or --client-cert-header"
             raise ConfigError("client_auth", self.client_auth, allowed)
 
+    def duration(self, key: str) -> timedelta | None:
+        """Gives a setting that is a time; None: none."""
+        without, least = _DURATIONS[key]
+        return parse_duration(getattr(self, key), key, without, least=least)
+
     @property
     def ocpp_address(self) -> Address:
         """Where chargers connect."""
@@ -153,7 +202,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 # In whole hundreds of MB at least: with less, DuckDB cannot even keep the journal of a busy second.
 _MEMORY = re.compile(r"(\d{3,}\s*Mi?B|\d+(\.\d+)?\s*Gi?B)", re.IGNORECASE)
 
+_DURATIONS: Mapping[str, tuple[str, timedelta]] = {
+    # A charger may repeat a message for a day (app.REPEAT_WINDOW), and is known by its ledger row.
+    "keep_ledger": ("forever", timedelta(days=2)),
+    "keep_datum": ("forever", timedelta(days=2)),
+    "keep_event": ("forever", timedelta(days=1)),
+    # Of a store of 100M datums, a copy takes a minute or two.
+    "snapshot_every": ("off", timedelta(minutes=10)),
+}
+"""Settings that are times: the word for none, and the shortest."""
+
 _POSITIVE = (
+    "snapshot_keep",
     "boot_interval_s",
     "ping_interval_s",
     "pong_deadline_s",

@@ -63,6 +63,10 @@ EVENTS: Mapping[str, EventName] = {
     "projection_recovered": EventName("warning", "the tables are written again"),
     "effects_left_out": EventName("error", "DuckDB cannot take what a message changes; the ledger has the message"),
     "checkpoint_failed": EventName("warning", "the log could not be moved into the file; it stays as it is"),
+    "retention_applied": EventName("info", "rows older than they are kept were removed; carries how many"),
+    "retention_failed": EventName("warning", "old rows could not be removed; tried again in an hour"),
+    "snapshot_made": EventName("info", "a copy of the store is complete; carries where it is"),
+    "snapshot_failed": EventName("warning", "no copy of the store was made; carries the reason"),
     "outcome_failed": EventName("error", "a defect of ours while an answer was released; with traceback"),
     # questions
     "answer_cut": EventName("warning", "a query failed after its first rows were sent, so the connection was cut"),

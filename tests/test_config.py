@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +51,44 @@ def test_a_client_authority_that_nobody_would_ask_is_refused(ca: Path) -> None:
 def test_behind_a_proxy_certificates_are_asked_for_with_an_authority_and_without(ca: Path, client_auth: str) -> None:
     made = [Config(client_auth=client_auth, client_ca=path, **PROXY) for path in (None, ca)]  # type: ignore[arg-type]
     assert [config.client_auth for config in made] == [client_auth, client_auth]
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("30d", 30),
+        ("30 days", 30),
+        ("1 day", 1),
+        ("36 hours", 1.5),
+        ("36h", 1.5),
+        ("2W", 14),
+        ("1y", 365),
+        ("10 years", 3650),
+    ],
+)
+def test_times_are_read_as_people_write_them(text: str, days: float) -> None:
+    assert Config(keep_event=text).duration("keep_event") == timedelta(days=days)
+
+
+@pytest.mark.parametrize("key", ["keep_ledger", "keep_datum", "keep_event", "snapshot_every"])
+@pytest.mark.parametrize(
+    "text", ["", "30", "d", "-1d", "1.5d", "0d", "5m", "1001y", "9999999 years", "1 month", "never"]
+)
+def test_time_that_cannot_be_meant_is_refused(key: str, text: str) -> None:
+    with pytest.raises(
+        ConfigError,
+        match=rf"^{key} is .*allowed: a time like 30d, 12 hours or 1 year, at least .* hours, or (off|forever)",
+    ):
+        Config(**{key: text})  # type: ignore[arg-type]
+
+
+def test_no_time_at_all_has_its_word() -> None:
+    config = Config(keep_ledger="forever", keep_event="Forever")
+    assert [config.duration(key) for key in ("keep_ledger", "keep_datum", "keep_event", "snapshot_every")] == [None] * 4
+
+
+def test_ledger_is_kept_while_a_charger_may_repeat_itself() -> None:
+    """The last message of each charger is looked up at a start, a day back."""
+    assert Config().duration("keep_ledger") == timedelta(days=30)
+    with pytest.raises(ConfigError, match="at least 48 hours"):
+        Config(keep_ledger="47h")

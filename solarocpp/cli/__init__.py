@@ -80,6 +80,20 @@ COMMANDS: Final[Mapping[str, Command]] = {
         'sql "FROM session WHERE energy > $least LIMIT 5" --param least=1000',
         "SHOW TABLES and DESCRIBE session tell what there is; data/README.md explains it.",
     ),
+    "export": Command(
+        "solarocpp.cli.files:export",
+        "Writes Parquet files, for whoever does not speak to the store.",
+        "export --since 2026-03-01",
+        "Only what is new or changed is written, so it may run every night; killed, it is taken up where it stopped. "
+        "Read a folder as one dataset: FROM 'data/exports/datum/**/*.parquet' in DuckDB, "
+        "pandas.read_parquet('data/exports/datum'), polars.scan_parquet('data/exports/datum').",
+    ),
+    "snapshot": Command(
+        "solarocpp.cli.snapshot:app",
+        "Copies the store while it is used.",
+        more="To restore one, put it into a data directory as solarocpp.duckdb. Credentials and tokens are not in it: "
+        "they are in secrets.duckdb, of which you keep a copy yourself. `serve --snapshot-every 1d` makes one a day.",
+    ),
     "check": Command("solarocpp.cli.questions:check", "Looks after the health of a store.", "check"),
 }
 """Every command of the first level, in the order `--help` shows them."""

@@ -24,6 +24,7 @@ import msgspec
 import trio
 
 from solarocpp.cli.options import TOKEN_VARIABLE, Where
+from solarocpp.cli.progress import Show
 from solarocpp.errors import RequestRefused, StoreLocked, Unreachable
 
 if TYPE_CHECKING:
@@ -93,6 +94,22 @@ class Api:
     async def delete(self, *route: str) -> Any:
         """Removes something."""
         return await self._ask("DELETE", route)
+
+    async def follow(self, route: str, *, body: Mapping[str, object], show: Show) -> Any:
+        """Has long work done, shows how far it is, and gives its result."""
+        said: dict[str, Any] = {"step": ""}
+        waiting = b""
+        async with self.stream(route, body=body, accept="application/x-ndjson") as pieces:
+            async for piece in pieces:
+                *lines, waiting = (waiting + piece).split(b"\n")
+                for said in map(msgspec.json.decode, lines):
+                    if "step" in said:
+                        show(said["step"], said["done"], said["total"])
+        if "step" in said:
+            raise Unreachable(f"{route} ended before it was done. What is there is whole; run it again.")
+        if "error" in said:
+            raise RequestRefused(said["error"], said["kind"], 500)
+        return said["result"]
 
     async def _ask(self, method: str, route: Sequence[str], **request: Any) -> Any:
         with self._explained():
@@ -169,9 +186,11 @@ async def _in_process(store: Store, where: Where) -> AsyncIterator[httpx.AsyncCl
     from solarocpp.central_system import CentralSystem, Transactions
     from solarocpp.cli.in_process import AppTransport
     from solarocpp.config import Config
+    from solarocpp.logs import configure_logs
     from solarocpp.registry import Registry
     from solarocpp.web import make_app, open_to_this_process
 
+    configure_logs(level="error")  # what failed is this command's to say; and not on stdout
     try:
         registry = Registry.load(store)
         transactions = Transactions(store.transactions(), store.store_id)

@@ -10,8 +10,8 @@ from cyclopts import Group, Parameter
 
 from solarocpp.config import Config
 
-_HELP_ORDER = ("TLS", "Who may come in, and how", "Limits")
-TLS, DOOR, LIMITS = (Group(name, sort_key=at) for at, name in enumerate(_HELP_ORDER, 1))
+_HELP_ORDER = ("TLS", "Who may come in, and how", "What is kept", "Limits")
+TLS, DOOR, KEPT, LIMITS = (Group(name, sort_key=at) for at, name in enumerate(_HELP_ORDER, 1))
 
 
 @Parameter(name="*", group=TLS)
@@ -65,6 +65,20 @@ class Door:
     permessage_deflate: Annotated[bool, Parameter(negative="", help="Accept compression where it is offered.")] = False
 
 
+@Parameter(name="*", group=KEPT)
+@dataclass(frozen=True)
+class Kept:
+    """How long rows are kept, and copies of the store; a time is like 30d, 12 hours or 1 year."""
+
+    keep_ledger: Annotated[str, Parameter(help="What was said, word for word; rebuild goes back no further.")] = "30d"
+    keep_datum: Annotated[str, Parameter(help="Readings; totals of sessions stay, and so does what was exported.")] = (
+        "forever"
+    )
+    keep_event: Annotated[str, Parameter(help="What happened.")] = "1y"
+    snapshot_every: Annotated[str, Parameter(help="Between two copies of the store, or off.")] = "off"
+    snapshot_keep: Annotated[int, Parameter(help="So many of these copies; the oldest goes.")] = 7
+
+
 @Parameter(name="*", group=LIMITS)
 @dataclass(frozen=True)
 class Limits:
@@ -95,6 +109,7 @@ class Limits:
 NO_TLS: Final = Certificates()
 OPEN: Final = Door()
 USUAL: Final = Limits()
+USUALLY_KEPT: Final = Kept()
 
 
 async def serve(  # noqa: PLR0913 one argument an option
@@ -112,6 +127,7 @@ async def serve(  # noqa: PLR0913 one argument an option
     ready_file: Annotated[Path | None, Parameter(help="Written as JSON with the addresses once all accept.")] = None,
     certificates: Certificates = NO_TLS,
     door: Door = OPEN,
+    kept: Kept = USUALLY_KEPT,
     limits: Limits = USUAL,
 ) -> None:
     """Runs the server until SIGTERM or Ctrl-C; SIGHUP makes it read its certificates again."""
@@ -125,6 +141,7 @@ async def serve(  # noqa: PLR0913 one argument an option
         ready_file=ready_file,
         **asdict(certificates),
         **asdict(door),
+        **asdict(kept),
         **asdict(limits),
     )
     # Heavy imports wait until the options are known to be usable.

@@ -15,12 +15,14 @@ a cursor of the live store:
     sessions, datums, events    the questions           places   where in it something is wrong
     answers     SQL, all at once or piece by piece      quack    DuckDB's protocol, on the server's side
     remote      a server as a connection                links    the two ways to it
+    exports     Parquet files of all that
 """
 
 from solarocpp.query.answers import Columns, Parameters, Piece, SqlAnswer, answer_sql, stream_arrow, stream_csv
 from solarocpp.query.connection import open_data as open  # noqa: A004 -- read as q.open
 from solarocpp.query.datums import Aggregate, datums, latest
 from solarocpp.query.events import events
+from solarocpp.query.exports import Exported, export
 from solarocpp.query.filters import Moment, Nodes
 from solarocpp.query.guard import judge_sql
 from solarocpp.query.sessions import SessionKey, sessions
@@ -28,6 +30,7 @@ from solarocpp.query.sessions import SessionKey, sessions
 __all__ = [
     "Aggregate",
     "Columns",
+    "Exported",
     "Moment",
     "Nodes",
     "Parameters",
@@ -37,6 +40,7 @@ __all__ = [
     "answer_sql",
     "datums",
     "events",
+    "export",
     "judge_sql",
     "latest",
     "open",

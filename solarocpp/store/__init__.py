@@ -95,6 +95,8 @@ class Store:
         self.secrets = secrets
         self.on_projected: Callable[[Sequence[Effect]], None] | None = None
         """Called in the Trio thread with the effects of each projection, if somebody wants them."""
+        self.snapshot_turn = trio.Lock()
+        """Held by whoever makes a snapshot: one at a time."""
         self._database = database
         self._token: trio.lowlevel.TrioToken | None = None
         self._readers = Readers(database)
@@ -163,14 +165,15 @@ class Store:
         result: T = await self._in_order(change)
         return result
 
-    async def read(self, question: Callable[[Connection], T], *, limit_s: float = 30) -> T:
-        """Runs `question` in a worker thread, on a cursor of its own, after `settle`.
+    async def read(self, question: Callable[[Connection], T], *, limit_s: float = 30, settle: bool = True) -> T:
+        """Runs `question` in a worker thread, on a cursor of its own, after `settle` (the method) if so.
 
         Raises:
             QueryInterrupted: it took longer than `limit_s` seconds.
             StoreError: DuckDB could not answer. What `question` raises is passed on.
         """
-        await self.settle_soon()
+        if settle:
+            await self.settle_soon()
         return await self._readers.ask(question, limit_s)
 
     async def settle_soon(self) -> None:
@@ -178,6 +181,10 @@ class Store:
         if self._token is not None:
             with trio.move_on_after(_SETTLE_S), contextlib.suppress(StoreFull):
                 await self.settle()
+
+    def reclaim_space(self) -> None:
+        """Has the next quiet moment used for a checkpoint, so that the space of removed rows is used again."""
+        self._projector.reclaim = True
 
     def write_now(self, change: Callable[[Connection], T]) -> T:
         """Runs `change` in one transaction right here; before `run` only."""
@@ -225,6 +232,11 @@ class Store:
             commit_ms=writer.commit_ms,
             failing=writer.failing or projector.failing,
         )
+
+    @property
+    def acknowledged(self) -> int:
+        """Number of the newest exchange that is durable."""
+        return self._writer.last
 
     def close(self) -> None:
         """Closes the files; after `run` has ended."""

@@ -105,6 +105,8 @@ UPDATE event SET tags = CASE
 
 _VERSION_3 = """
 ALTER TABLE node ADD COLUMN "timeZone" VARCHAR;
+ALTER TABLE meta ADD COLUMN "datumsFrom" TIMESTAMPTZ;
+ALTER TABLE meta ADD COLUMN rebuilt TIMESTAMPTZ;
 """
 
 MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
@@ -170,7 +172,10 @@ def furnish(con: Connection, identity: UUID, now: datetime) -> None:
 
     def missing_rows(con: Connection) -> None:
         if not con.execute("SELECT 1 FROM meta").fetchone():
-            con.execute("INSERT INTO meta VALUES (?, ?, 0, 1)", [identity, now])
+            con.execute(
+                'INSERT INTO meta ("storeId", created, watermark, "nextTransactionId") VALUES (?, ?, 0, 1)',
+                [identity, now],
+            )
             con.execute("INSERT INTO account VALUES (nextval('accountNumber'), 'account 1', ?, NULL)", [now])
             con.execute("INSERT INTO node VALUES (nextval('nodeNumber'), 1, 'node 1', ?, NULL)", [now])
         for (account_id,) in con.execute('SELECT "accountId" FROM account WHERE hid IS NULL').fetchall():

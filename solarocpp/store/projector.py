@@ -78,6 +78,8 @@ class Projector:
         self.datums = 0
         self.left_out = 0
         self.failing = ""
+        self.reclaim = False
+        """Whether the next quiet moment is for a checkpoint, however short the log."""
 
     @property
     def waiting(self) -> int:
@@ -111,7 +113,8 @@ class Projector:
         """Projects what is committed until `stop`; the body of the projector's thread."""
         while (reason := self._wait()) != "end":
             if reason == "quiet":
-                self.checkpoint()
+                always, self.reclaim = self.reclaim, False
+                self.checkpoint(always=always)
                 continue
             try:
                 self._step()

@@ -121,12 +121,20 @@ def apply_session_effects(con: Connection, effects: Sequence[SessionStarted | Se
 
 
 def store_totals(con: Connection, session_ids: Collection[UUID], datum_columns: Collection[str]) -> None:
-    """Computes the totals of those of `session_ids` that have ended, replacing what is stored of them."""
+    """Computes the totals of those of `session_ids` that have ended, replacing what is stored of them.
+
+    Not of sessions that began before `meta.datumsFrom`: their totals are of datums that may be gone.
+    """
     if not session_ids:
         return
     ids = as_json([{"sessionId": session_id} for session_id in session_ids])
     among = f'"sessionId" IN (SELECT "sessionId" FROM {unfolded("chargeSession", ["sessionId"])})'
-    con.execute(f'DELETE FROM "sessionTotal" WHERE {among}', [ids])
+    con.execute(
+        f'DELETE FROM "sessionTotal" WHERE {among} AND "sessionId" NOT IN '
+        '(SELECT "sessionId" FROM "chargeSession" WHERE started < (SELECT "datumsFrom" FROM meta))',
+        [ids],
+    )
+    among += ' AND "sessionId" NOT IN (SELECT "sessionId" FROM "sessionTotal")'
     chosen = f'SELECT * FROM "chargeSession" WHERE ended IS NOT NULL AND "endReason" <> \'{REFUSED}\' AND {among}'
     con.execute(f'INSERT INTO "sessionTotal" {totals_sql(chosen, datum_columns)}', [ids])
 

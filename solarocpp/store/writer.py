@@ -89,6 +89,11 @@ class Writer:
         """Records and changes that no commit has taken yet."""
         return len(self._queue)
 
+    @property
+    def last(self) -> int:
+        """Number of the newest exchange that was committed."""
+        return self._last
+
     def put(self, entry: Record | Change) -> bool:
         """Queues; False if too much waits already and `entry` was not taken."""
         if len(self._queue) >= QUEUE_LIMIT or self._projector.waiting >= UNPROJECTED_LIMIT:

@@ -12,6 +12,7 @@ both. This package refuses to know the gateway: what it shows of links it is han
     questions   what was measured       quack     the socket DuckDB clients attach to
     sql         whatever is asked       failures  what went wrong
     health      whether all is well     answers   what is shown
+    files       exports, snapshots      lines     how far long work is
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from solarocpp.registry import Registry
 from solarocpp.store import Store
-from solarocpp.web import accounts, health, management, questions, sql
+from solarocpp.web import accounts, files, health, management, questions, sql
 from solarocpp.web.access import open_to_this_process, provide_caller
 from solarocpp.web.failures import answer_failure
+from solarocpp.web.lines import Turn
 from solarocpp.web.management import Connected
 from solarocpp.web.quack import serve_quack
 from solarocpp.web.questions import Link
@@ -56,13 +58,23 @@ def make_app(
         return None if links is None else frozenset(link.charger_id for link in links())
 
     return Litestar(
-        [management.router, accounts.router, questions.router, sql.router, health.router, health.show_health],
+        [
+            management.router,
+            accounts.router,
+            questions.router,
+            sql.router,
+            files.router,
+            health.router,
+            health.show_health,
+        ],
         dependencies={
             "registry": Provide(_constant(registry)),
             "store": Provide(_constant(store)),
             "clock": Provide(_constant(clock)),
             "links": Provide(_constant(links)),
             "connected": Provide(provide_connected),
+            "exporting": Provide(_constant(Turn("An export"))),
+            "snapshotting": Provide(_constant(Turn("A snapshot"))),
             "caller": Provide(provide_caller),
         },
         exception_handlers={Exception: answer_failure, HTTPException: answer_failure},

@@ -56,8 +56,15 @@ _BY_CLASS: tuple[tuple[type[Exception], _Row], ...] = (
     (StoreError, _Row(503, "store_unavailable")),
 )
 _REGISTRY_KINDS = {404: "unknown", 409: "taken", 422: "refused"}
-_HTTP_KINDS = {401: "unauthorized", 403: "forbidden", 404: "no_such_route", 405: "no_such_method"}
-_HTTP_KINDS |= {406: "not_acceptable", 413: "too_large"}
+_HTTP_KINDS = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "no_such_route",
+    405: "no_such_method",
+    406: "not_acceptable",
+    409: "busy",
+    413: "too_large",
+}
 
 
 def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[Failure]:

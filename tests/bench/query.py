@@ -215,6 +215,16 @@ def build(directory: Path, sessions: int, *, fine: bool) -> None:
     open_store(directory, now=FIRST + LENGTH).close()
 
 
+def prepared(folder: Path, sessions: int, *, fine: bool) -> Path:
+    """Gives a data directory with that many sessions, made now if it is not there yet."""
+    directory = folder / f"query-{sessions}{'-fine' * fine}"
+    if not (directory / "built").exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        build(directory, sessions, fine=fine)
+        (directory / "built").touch()
+    return directory
+
+
 def _identify(con: duckdb.DuckDBPyConnection, store_id: UUID) -> None:
     con.execute('CREATE TEMP TABLE identity ("transactionId" BIGINT, "sessionId" UUID)')
     rows = con.execute('SELECT "transactionId" FROM plan ORDER BY "transactionId"').fetchall()
@@ -275,11 +285,7 @@ def main() -> int:
     parser.add_argument("--postgres", action="store_true", help="ask a PostgreSQL, too; with 10 million datums")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        directory = (arguments.dir or Path(temporary)) / f"query-{arguments.sessions}{'-fine' * arguments.fine}"
-        if not (directory / "built").exists():
-            directory.mkdir(parents=True, exist_ok=True)
-            build(directory, arguments.sessions, fine=arguments.fine)
-            (directory / "built").touch()
+        directory = prepared(arguments.dir or Path(temporary), arguments.sessions, fine=arguments.fine)
         result = _result(directory)
         if arguments.postgres:
             result |= ask_postgres(directory)

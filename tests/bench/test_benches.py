@@ -63,3 +63,18 @@ def test_siege_attacks_and_lets_the_honest_in() -> None:
         assert (turn["refused"], turn["newcomers_failed"]) == (0, 0)
     assert list(turns[3]["answers"]) == ["401"]
     assert summary["links"] == 5
+
+
+@pytest.mark.slow(reason="builds a store of 50,000 datums and exports it twice")
+def test_export_has_what_the_store_has() -> None:
+    (line,) = lines_of("export.py", "--sessions", "500")
+    assert (line["datums"], line["exact"]) == (50_000, True)
+    assert line["files_written"] > line["files"] != 0  # sessions, too
+
+
+@pytest.mark.slow(reason="loads a server for a second beside an export and a snapshot")
+def test_files_are_made_beside_a_load() -> None:
+    *turns, summary = lines_of("files.py", "--sessions", "500", "--links", "5", "--seconds", "1")
+    assert [turn["turn"] for turn in turns] == ["calm", "snapshot", "export"]
+    assert [turn["done"] > 0 for turn in turns] == [False, True, True]
+    assert summary["exact"] is True

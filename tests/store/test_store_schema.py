@@ -70,7 +70,10 @@ class TestMigration:
         con = duckdb.connect()
         later = (*MIGRATIONS, "ALTER TABLE node ADD COLUMN city VARCHAR", "UPDATE meta SET watermark = watermark + 1")
         migrate(con, tmp_path, T)
-        con.execute("INSERT INTO meta VALUES (uuid(), now(), 7, 1)")
+        con.execute(
+            "INSERT INTO meta BY NAME "
+            "SELECT uuid() AS storeId, now() AS created, 7 AS watermark, 1 AS nextTransactionId"
+        )
         assert migrate(con, tmp_path, T, later) == len(MIGRATIONS)
         assert migrate(con, tmp_path, T, later) == len(later)
         assert con.execute("SELECT watermark FROM meta").fetchall() == [(8,)]

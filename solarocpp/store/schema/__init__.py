@@ -32,6 +32,7 @@ __all__ = [
     "PROPERTIES",
     "SECRETS",
     "SECRET_TABLES",
+    "SESSION_VIEW",
     "TABLES",
     "TOTAL_COLUMNS",
     "VIEWS",

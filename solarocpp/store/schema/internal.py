@@ -40,6 +40,8 @@ INTERNAL: tuple[Table, ...] = (
             Column("created", "TIMESTAMP WITH TIME ZONE", "", "when the store was made"),
             Column("watermark", "BIGINT", "", "last `ledger.seq` the tables show"),
             Column("nextTransactionId", "BIGINT", "", "lowest transactionId never given"),
+            Column("datumsFrom", "TIMESTAMP WITH TIME ZONE", "", "datums before were removed by retention"),
+            Column("rebuilt", "TIMESTAMP WITH TIME ZONE", "", "when rows were last derived again from the ledger"),
         ),
         internal=True,
     ),

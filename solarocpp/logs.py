@@ -64,6 +64,8 @@ EVENTS: Mapping[str, EventName] = {
     "effects_left_out": EventName("error", "DuckDB cannot take what a message changes; the ledger has the message"),
     "checkpoint_failed": EventName("warning", "the log could not be moved into the file; it stays as it is"),
     "outcome_failed": EventName("error", "a defect of ours while an answer was released; with traceback"),
+    "tables_rebuilt": EventName("info", "datums and sessions were derived again from the ledger; carries what changed"),
+    "rebuild_undone": EventName("info", "what a rebuild replaced was put back"),
     # questions
     "answer_cut": EventName("warning", "a query failed after its first rows were sent, so the connection was cut"),
     # messages

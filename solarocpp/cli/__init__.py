@@ -80,6 +80,15 @@ COMMANDS: Final[Mapping[str, Command]] = {
         'sql "FROM session WHERE energy > $least LIMIT 5" --param least=1000',
         "SHOW TABLES and DESCRIBE session tell what there is; data/README.md explains it.",
     ),
+    "rebuild": Command(
+        "solarocpp.cli.rebuild:rebuild",
+        "Derives datums and sessions again from the ledger.",
+        "rebuild --since 2026-03-01 --dry-run",
+        "For a version that reads messages better, or tables that were damaged. The server must be stopped. What was "
+        "received since the time is run again beside the tables; what comes of it takes the place of what is there in "
+        "one transaction, so a rebuild that is interrupted changes nothing. Asks before rows change or go; what was "
+        "replaced is kept until the next rebuild, for --undo. Events, chargers and the ledger stay as they are.",
+    ),
     "check": Command("solarocpp.cli.questions:check", "Looks after the health of a store.", "check"),
 }
 """Every command of the first level, in the order `--help` shows them."""

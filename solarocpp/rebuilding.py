@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 
 from solarocpp.central_system import CentralSystem, Transactions
 from solarocpp.central_system.replay import replayed_effects
-from solarocpp.errors import StoreError
+from solarocpp.errors import ProtocolViolation, StoreError
 from solarocpp.registry.memory import RegistryMemory
 from solarocpp.store import Store
 from solarocpp.store.database import Connection, in_transaction
@@ -146,4 +146,14 @@ class _Derivation:
 
 
 def _run(rows: Sequence[LedgerRow], central: CentralSystem) -> list[Effect]:
-    return [effect for row in rows for effect in replayed_effects(row, central)]
+    return [effect for row in rows for effect in _effects(row, central)]
+
+
+def _effects(row: LedgerRow, central: CentralSystem) -> Sequence[Effect]:
+    try:
+        return replayed_effects(row, central)
+    except ProtocolViolation as violation:  # it was answered then, so a later version must read it too
+        raise StoreError(
+            f"Exchange {row.seq} of the ledger, {row.exchange.action} of {row.exchange.charger.identifier}, cannot be "
+            f"read any more ({violation}). What it made would be lost, so nothing was changed."
+        ) from violation

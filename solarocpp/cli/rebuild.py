@@ -54,10 +54,7 @@ def rebuild(  # noqa: PLR0913 one argument an option
             return 0
         with _progress() as tell, rebuilding.rebuilt(store, begin, now=datetime.now(UTC), tell=tell) as done:
             if done is None:
-                remark(
-                    f"Nothing was received since {begin:%Y-%m-%d %H:%M:%S}Z; newest first: solarocpp sql "
-                    '"SELECT max(received) FROM ledger"'
-                )
+                remark(f"Nothing was received since {begin:%Y-%m-%d %H:%M:%S}Z, so there is nothing to do.")
                 return 0
             tell("", 0, 0)
             _print_changes(done.changes, format, sessions=sessions)

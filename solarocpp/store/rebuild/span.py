@@ -154,6 +154,20 @@ def _ledger_row(row: _Row) -> LedgerRow:
     return LedgerRow(row.seq, Exchange(received, charger, row.direction, row.action, row.request, row.answer))
 
 
+# One that gives another register or time came second, and the session had ended before (Q65); one without number, of
+# a charger that started offline (Q64), is recognized by its register.
+_STOPPED_IN_LEDGER = """EXISTS (
+    FROM (
+        SELECT "chargerId", try_cast(request->3->>'transactionId' AS BIGINT) AS id,
+            try_cast(request->3->>'meterStop' AS DOUBLE) AS register, received,
+            try_cast(request->3->>'timestamp' AS TIMESTAMPTZ) AS stopped
+        FROM ledger WHERE action = 'StopTransaction' AND json_valid(request)
+    ) stop
+    WHERE stop."chargerId" = "chargeSession"."chargerId"
+        AND (id = "transactionId" OR id <= 0) AND coalesce(register = "meterStop", id > 0)
+        AND coalesce(ended IN (stopped, stop.received, started), true))"""
+
+
 def remembered_at(con: Connection, span: Span) -> TransactionsSnapshot:
     """Tells what the memory of transactions held when the ledger begins: nothing, if it was never shortened.
 
@@ -163,18 +177,7 @@ def remembered_at(con: Connection, span: Span) -> TransactionsSnapshot:
     if span.complete:
         return TransactionsSnapshot([], [], 1)
     number = _next_number(con, span)
-    # A stop without number (a charger that started offline) is recognized by its register.
-    stopped = (
-        'SELECT "chargerId", {what} FROM ('
-        """SELECT "chargerId", try_cast(request->3->>'transactionId' AS BIGINT) AS id,"""
-        """ try_cast(request->3->>'meterStop' AS DOUBLE) AS register"""
-        " FROM ledger WHERE action = 'StopTransaction' AND json_valid(request)) WHERE {which}"
-    )
-    open_then = (
-        f"\"endReason\" IS DISTINCT FROM '{REFUSED}' AND (ended IS NULL"
-        f' OR ("chargerId", "transactionId") IN ({stopped.format(what="id", which="id > 0")})'
-        f' OR ("chargerId", "meterStop") IN ({stopped.format(what="register", which="id <= 0")}))'
-    )
+    open_then = f"\"endReason\" IS DISTINCT FROM '{REFUSED}' AND (ended IS NULL OR {_STOPPED_IN_LEDGER})"
     running = select_sessions(con, f'WHERE "transactionId" < ? AND {open_then} ORDER BY "transactionId"', [number])
     recent = select_sessions(
         con,

@@ -164,7 +164,7 @@ def undo_swap(con: Connection, now: datetime) -> None:
             f"To go back, run: solarocpp rebuild --since {cut:%Y-%m-%dT%H:%M:%SZ}, with the version you had before."
         )
     _put_in(con, BEFORE)
-    _retotal(con)
+    con.execute(f'INSERT INTO "sessionTotal" BY NAME FROM {BEFORE}."sessionTotal"')
     message = f"what a rebuild since {cut.isoformat()} replaced was put back"
     insert_events(con, [EventHappened(now, "rebuild_undone", None, message, {"rebuild": str(identity)})])
 
@@ -183,6 +183,7 @@ def _put_in(con: Connection, source: str) -> None:
     con.execute(f'INSERT INTO "chargeSession" BY NAME FROM {source}."chargeSession"')
     con.execute(f'DELETE FROM "signedReading" WHERE received >= (SELECT cut FROM {BEFORE}.about)')
     con.execute(f'INSERT INTO "signedReading" BY NAME FROM {source}."signedReading"')
+    con.execute(f'DELETE FROM "sessionTotal" WHERE "sessionId" IN (SELECT "sessionId" FROM {BEFORE}.retotalled)')
 
 
 def _retotal(con: Connection) -> None:
@@ -190,7 +191,6 @@ def _retotal(con: Connection) -> None:
     properties = DatumTable(con).properties
     create_session_view(con, properties)
     create_latest_view(con)
-    con.execute(f'DELETE FROM "sessionTotal" WHERE "sessionId" IN (SELECT "sessionId" FROM {BEFORE}.retotalled)')
     ids = con.execute(f'SELECT "sessionId" FROM {BEFORE}.retotalled ORDER BY "sessionId"').fetchall()
     for some in _batches([session_id for (session_id,) in ids]):
         store_totals(con, some, properties)

@@ -46,7 +46,8 @@ from solarocpp.store.rebuild import (
 )
 
 Tell = Callable[[str, int, int], None]
-"""Hears what is done (`Remembering` or `Deriving`), and how many ledger rows of how many are behind us."""
+"""Hears what is done (`Remembering`, `Deriving`, `Comparing`), and how many ledger rows of how many are behind us;
+of 0, where nobody can tell."""
 
 # Readings are seldom older than this when they arrive; an older one costs a second run.
 _USUAL_DELAY = timedelta(hours=1)
@@ -83,6 +84,7 @@ def rebuilt(store: Store, since: datetime, *, now: datetime, tell: Tell) -> Iter
         with attempt(con, store.directory) as files:
             derivation = _Derivation(con, span, store, tell)
             derivation.run()
+            tell("Comparing", 0, 0)
             keep_before(con, span, derivation.first_transaction_id)
             with swapped(con, now) as swap:
                 yield Rebuild(span, swap.changes, derivation.left_out, swap.keep)

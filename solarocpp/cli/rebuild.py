@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +38,7 @@ def rebuild(  # noqa: PLR0913 one argument an option
     yes: Yes = False,
     format: Format = "table",  # noqa: A002 the option is called so
     where: Where = HERE,
-) -> int:
+) -> None:
     """Derives datums and sessions again from the ledger, and puts them in the place of those that are there."""
     from solarocpp import rebuilding
     from solarocpp.query.filters import read_time_range
@@ -48,36 +48,43 @@ def rebuild(  # noqa: PLR0913 one argument an option
         raise WrongUsage("Say from when on: solarocpp rebuild --since 2026-01-31. Or --undo alone, to take it back.")
     with closing(_open(where)) as store:
         if begin is None:
-            if _agree("Undo the last rebuild?", "What it replaced is put back.", yes=yes):
-                rebuilding.undo(store, now=datetime.now(UTC))
-                remark("Everything is as it was before the rebuild.")
-            return 0
-        with _progress() as tell, rebuilding.rebuilt(store, begin, now=datetime.now(UTC), tell=tell) as done:
-            if done is None:
-                remark(f"Nothing was received since {begin:%Y-%m-%d %H:%M:%S}Z, so there is nothing to do.")
-                return 0
-            tell("", 0, 0)
-            _print_changes(done.changes, format, sessions=sessions)
-            _judge(done, dry_run=dry_run, yes=yes)
-    return 0
+            _undo(store, yes=yes)
+            return
+        with ExitStack() as bar:
+            tell = bar.enter_context(_progress())
+            with rebuilding.rebuilt(store, begin, now=datetime.now(UTC), tell=tell) as done:
+                bar.close()  # what is printed next would be drawn over
+                if done is not None:
+                    _print_changes(done.changes, format, sessions=sessions)
+                said = _judge(done, dry_run=dry_run, yes=yes)
+    # Only now is it true.
+    remark(said or f"Nothing was received since {begin:%Y-%m-%d %H:%M:%S}Z, so there is nothing to do.")
 
 
-def _judge(done: Rebuild, *, dry_run: bool, yes: bool) -> None:
-    """Decides whether it is kept, and says what comes of it."""
-    again = f"{done.exchanges} exchanges since {done.since:%Y-%m-%d %H:%M:%S}Z were run again"
+def _judge(done: Rebuild | None, *, dry_run: bool, yes: bool) -> str:
+    """Decides whether it is kept, and gives what is to be said of it then."""
+    if done is None:
+        return ""
     if done.left_out:
         remark(f"Warning: {done.left_out} things they say cannot be stored, then as now.")
+    again = f"{done.exchanges} exchanges since {done.since:%Y-%m-%d %H:%M:%S}Z were run again"
     if not done.changes.any:
-        remark(f"{again}: every row is as it is. Nothing was written.")
-    elif dry_run:
-        remark(f"{again}. Nothing was written; without --dry-run this takes the place of what is there.")
-    elif not done.changes.removes or _agree(
-        "Put this in the place of what is there?", "--undo takes it back.", yes=yes
-    ):
-        done.keep()
-        remark(f"{again}, and what they make is in the tables. To take it back: solarocpp rebuild --undo")
-    else:
-        remark("Nothing was written.")
+        return f"{again}: every row is as it is. Nothing was written."
+    if dry_run:
+        return f"{again}. Nothing was written; without --dry-run this takes the place of what is there."
+    question, consequence = "Put this in the place of what is there?", "--undo takes it back."
+    if done.changes.removes and not _agree(question, consequence, yes=yes):
+        return "Nothing was written."
+    done.keep()
+    return f"{again}, and what they make is in the tables. To take it back: solarocpp rebuild --undo"
+
+
+def _undo(store: Store, *, yes: bool) -> None:
+    from solarocpp import rebuilding
+
+    if _agree("Undo the last rebuild?", "What it replaced is put back.", yes=yes):
+        rebuilding.undo(store, now=datetime.now(UTC))
+        remark("Everything is as it was before the rebuild.")
 
 
 def _agree(question: str, consequence: str, *, yes: bool) -> bool:
@@ -142,11 +149,8 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         tasks: dict[str, TaskID] = {}
 
         def tell(what: str, done: int, total: int) -> None:
-            if not what:
-                progress.stop()  # what is printed next would be drawn over
-            elif what in tasks:
-                progress.update(tasks[what], completed=done, total=total)
-            else:
-                tasks[what] = progress.add_task(what, completed=done, total=total)
+            if what not in tasks:
+                tasks[what] = progress.add_task(what)
+            progress.update(tasks[what], completed=done, total=total or None)  # None: nobody can tell
 
         yield tell

@@ -302,12 +302,13 @@ def open_store(
         StoreError: it cannot be opened.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    folders = (directory / "exports", directory / "snapshots", staging_folder(directory))
+    folders = (directory / "exports", directory / "snapshots")
     for folder in folders:
         folder.mkdir(exist_ok=True)
+    allowed = (*folders, staging_folder(directory))
     database = Database(
         directory / DATABASE,
-        directories=tuple(folder.resolve() for folder in folders),
+        directories=tuple(folder.resolve() for folder in allowed),
         prepare=prepare,
         memory_limit=memory_limit,
     )

@@ -365,6 +365,7 @@ def test_rebuild_that_is_not_kept_leaves_the_way_back_from_the_one_before(told: 
 
 def test_files_of_a_rebuild_that_was_killed_are_removed_at_the_next_start(told: Told) -> None:
     folder = told.directory / "rebuild"
+    folder.mkdir()
     for name in ("staged.duckdb", "staged.duckdb.wal", "before.new.duckdb", "before.duckdb"):
         (folder / name).write_text(text(NOW) or "")
     told.reopen()

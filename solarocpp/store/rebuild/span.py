@@ -156,16 +156,22 @@ def _ledger_row(row: _Row) -> LedgerRow:
 
 # One that gives another register or time came second, and the session had ended before (Q65); one without number, of
 # a charger that started offline (Q64), is recognized by its register.
-_STOPPED_IN_LEDGER = """EXISTS (
-    FROM (
+_STOPPED_IN_LEDGER = """"transactionId" IN (
+    WITH stop AS MATERIALIZED (
         SELECT "chargerId", try_cast(request->3->>'transactionId' AS BIGINT) AS id,
-            try_cast(request->3->>'meterStop' AS DOUBLE) AS register, received,
-            try_cast(request->3->>'timestamp' AS TIMESTAMPTZ) AS stopped
+            try_cast(request->3->>'meterStop' AS DOUBLE) AS register,
+            try_cast(request->3->>'timestamp' AS TIMESTAMPTZ) AS stopped, received
         FROM ledger WHERE action = 'StopTransaction' AND json_valid(request)
-    ) stop
-    WHERE stop."chargerId" = "chargeSession"."chargerId"
-        AND (id = "transactionId" OR id <= 0) AND coalesce(register = "meterStop", id > 0)
-        AND coalesce(ended IN (stopped, stop.received, started), true))"""
+    ),
+    matched AS (
+        SELECT "transactionId", ended, started, stopped, received FROM "chargeSession" s
+        JOIN stop ON stop."chargerId" = s."chargerId" AND id = "transactionId"
+        WHERE coalesce(register = "meterStop", true)
+        UNION ALL
+        SELECT "transactionId", ended, started, stopped, received FROM "chargeSession" s
+        JOIN stop ON stop."chargerId" = s."chargerId" AND register = "meterStop" AND id <= 0
+    )
+    SELECT "transactionId" FROM matched WHERE coalesce(ended IN (stopped, received, started), true))"""
 
 
 def remembered_at(con: Connection, span: Span) -> TransactionsSnapshot:

@@ -32,6 +32,14 @@ STAGED, BEFORE = "staged", "before"
 """Names under which the two files are attached."""
 
 _DERIVED = ("datum", "datumContext", "chargeSession", "signedReading", "meta")
+# Disk, memory, or somebody who lost patience: nothing of it says that an effect cannot be written.
+_NOT_THE_EFFECTS = (
+    duckdb.FatalException,
+    duckdb.IOException,
+    duckdb.TransactionException,
+    duckdb.OutOfMemoryException,
+    duckdb.InterruptException,
+)
 _SESSIONS = (SessionStarted, SessionRefused, SessionEnded)
 
 
@@ -63,6 +71,7 @@ class Attempt:
 def attempt(con: Connection, directory: Path) -> Iterator[Attempt]:
     """Has fresh files attached as `staged` and `before`; both are gone afterwards, or `before` is kept."""
     folder, made = staging_folder(directory), Attempt()
+    folder.mkdir(exist_ok=True)
     before = folder / f"{BEFORE}.new.duckdb"
     try:
         with attached(con, folder / f"{STAGED}.duckdb", STAGED), attached(con, before, BEFORE):
@@ -133,8 +142,8 @@ class Staging:
         try:
             self._add_columns(effects)
             newest = in_transaction(self._con, lambda con: self._apply(con, effects))
-        except (duckdb.FatalException, duckdb.IOException, duckdb.TransactionException):
-            raise  # the disk, not the effects
+        except _NOT_THE_EFFECTS:
+            raise
         except (duckdb.Error, ValueError):
             if len(effects) == 1:
                 self.left_out += 1

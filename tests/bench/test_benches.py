@@ -63,3 +63,9 @@ def test_siege_attacks_and_lets_the_honest_in() -> None:
         assert (turn["refused"], turn["newcomers_failed"]) == (0, 0)
     assert list(turns[3]["answers"]) == ["401"]
     assert summary["links"] == 5
+
+
+@pytest.mark.slow(reason="writes a ledger of 3,000 exchanges and runs it twice")
+def test_rebuild_makes_every_row_once() -> None:
+    (line,) = lines_of("rebuild.py", "--exchanges", "3000")
+    assert (line["first"]["exchanges"], line["first"]["datums"], line["again"]["changes"]) == (3000, 3000, 0)

@@ -124,6 +124,20 @@ def command(directory: Path) -> list[str]:
     return [sys.executable, "-m", "solarocpp", "rebuild", "--since", "2026-03-01", "--yes", "--data", str(directory)]
 
 
+def test_full_disk_changes_nothing(copied: Path) -> None:
+    """No file may grow beyond 600 KB: there is no room for what would be replaced."""
+    damage(copied)
+    with opened(copied) as store:
+        before = rows(store)
+    limited = ["bash", "-c", 'ulimit -f 600 && exec "$@"', "rebuild", *command(copied)]
+    done = subprocess.run(limited, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "File too large. Free some space; nothing that was confirmed is lost." in done.stderr
+    with opened(copied) as store:
+        assert rows(store) == before
+    assert list((copied / "rebuild").iterdir()) == []
+
+
 def test_killed_rebuild_leaves_the_old_or_the_new(copied: Path, tmp_path: Path) -> None:
     """SIGKILL at any moment; the next start removes what it left, and the next rebuild goes through."""
     with opened(copied) as store:

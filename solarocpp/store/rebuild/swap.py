@@ -101,6 +101,8 @@ def keep_before(con: Connection, span: Span, first_transaction_id: int) -> None:
     )
     for column in _new_columns(con):  # so that rows of both can be compared
         con.execute(f'ALTER TABLE {BEFORE}.datum ADD COLUMN "{column}" DOUBLE')
+    # Into the file, which alone is kept; that the disk is too full is found before anything is replaced.
+    con.execute(f"CHECKPOINT {BEFORE}")
 
 
 class Swap:

@@ -105,6 +105,15 @@ def test_reading_dated_ahead_belongs_to_when_it_was_received(told: Told) -> None
     assert told.sql(REGISTERS, OUTLET) == [(after(hours=2), 1000)]
 
 
+def test_row_begun_by_a_clock_that_was_ahead_keeps_its_part(told: Told) -> None:
+    """Dated 20 hours after it was received, and completed when that time had come."""
+    told.read(1, None, after(hours=30), wh="2000", received=after(hours=10))
+    told.read(1, None, after(hours=30), w="3000", received=after(hours=30))
+    before = told.rows()
+    assert counts(told.rebuild(after(hours=29))) == {}
+    assert told.rows() == before
+
+
 def test_reading_context_decides_again_who_wins(told: Told) -> None:
     """The register of the stop stands against a periodic reading of the same moment that comes later."""
     told.start(1, after(hours=0), 1000)
@@ -195,17 +204,25 @@ def test_odd_messages_of_real_chargers_become_what_they_were(told: Told) -> None
 
 def test_clock_of_ours_that_was_set_back_takes_no_row_from_before_it(told: Told) -> None:
     """Rows received 'at noon' twice: by order of arrival some are before the cut, by time they are not."""
-    told.read(1, None, after(hours=0), wh="1", received=after(hours=0))
-    told.read(1, None, after(hours=2), wh="2", received=after(hours=2))
-    told.read(1, None, after(hours=1), wh="3", received=after(hours=1))  # our clock was set back
-    told.read(1, None, after(hours=3), wh="4", received=after(hours=3))
+    for number, hours in enumerate((0, 1.2, 2, 1, 3)):  # after the third, our clock was set back
+        told.read(1, None, after(hours=hours), wh=str(number), received=after(hours=hours))
     before = told.rows()
     told.sql("DELETE FROM datum WHERE received >= ?", after(hours=1))
     with told.rebuilt(after(hours=1.5)) as done:
         assert done is not None
-        assert (done.since, done.exchanges) == (after(hours=1), 3)
+        assert (done.since, done.exchanges) == (after(hours=1), 4)
         done.keep()
     assert told.rows() == before
+
+
+def test_row_that_is_gone_comes_back_with_what_was_said_days_before(told: Told) -> None:
+    """That it concerns a moment so long ago is known only when all is derived."""
+    told.read(1, None, after(hours=0), wh="1000")
+    told.read(1, None, after(days=3), wh="2000")
+    told.read(1, None, after(hours=0), w="7", received=after(days=5))
+    told.sql("DELETE FROM datum")
+    assert counts(told.rebuild(after(days=4))) == {"datum": (1, 0, 0)}
+    assert told.sql('SELECT created, "wattHours", watts FROM datum') == [(after(hours=0), 1000, 7)]
 
 
 def test_dry_run_changes_nothing(told: Told) -> None:

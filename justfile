@@ -46,6 +46,7 @@ bench:
     {{python}} tests/bench/storm.py
     {{python}} tests/bench/churn.py
     {{python}} tests/bench/siege.py
+    {{python}} tests/bench/rebuild.py
 
 # kill -9 a loaded server at random points, and look for what was confirmed; a seed repeats a run
 crash seed="":

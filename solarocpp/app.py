@@ -21,22 +21,19 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 import structlog
 import trio
 
 from solarocpp.central_system import CentralSystem, Transactions
+from solarocpp.central_system.replay import replayed_effects
 from solarocpp.config import Config
 from solarocpp.gateway import Gateway, Roster, Services
 from solarocpp.gateway.peers import Peer
-from solarocpp.ocpp.decoding import decode_confirmation, decode_request
-from solarocpp.ocpp.frames import Call, CallResult, parse_frame
 from solarocpp.query.quack import QuackServer
 from solarocpp.registry import Registry
-from solarocpp.store import LedgerRow, Store, open_store
-from solarocpp.store.effects import Effect
+from solarocpp.store import Store, open_store
 from solarocpp.store.ledger import last_exchanges
 from solarocpp.store.retention import Keep, run_retention
 from solarocpp.store.snapshots import run_snapshots
@@ -216,20 +213,6 @@ def replay_tail(store: Store, central: CentralSystem) -> None:
     if replayed:
         store.project_tail(replayed)
         log.info("ledger_replayed", rows=len(replayed))
-
-
-def replayed_effects(row: LedgerRow, central: CentralSystem) -> tuple[Effect, ...]:
-    """Derives again what one recorded exchange changes; the recorded answer stands."""
-    exchange = row.exchange
-    sent_by: Literal["charge_point", "central_system"] = (
-        "charge_point" if exchange.direction == "in" else "central_system"
-    )
-    (call, _), (answer, _) = parse_frame(exchange.request), parse_frame(exchange.answer)
-    if not isinstance(call, Call) or not isinstance(answer, CallResult):
-        return ()
-    request = decode_request(call.action, call.payload, sent_by=sent_by).message
-    confirmation = decode_confirmation(call.action, answer.payload).message
-    return tuple(central.replay(exchange.charger, request, confirmation, exchange.received))
 
 
 SPARE_FILES = 200

@@ -68,6 +68,8 @@ EVENTS: Mapping[str, EventName] = {
     "snapshot_made": EventName("info", "a copy of the store is complete; carries where it is"),
     "snapshot_failed": EventName("warning", "no copy of the store was made; carries the reason"),
     "outcome_failed": EventName("error", "a defect of ours while an answer was released; with traceback"),
+    "tables_rebuilt": EventName("info", "datums and sessions were derived again from the ledger; carries what changed"),
+    "rebuild_undone": EventName("info", "what a rebuild replaced was put back"),
     # questions
     "answer_cut": EventName("warning", "a query failed after its first rows were sent, so the connection was cut"),
     # messages

@@ -54,6 +54,8 @@ CONTRACT = {
     "query": Layer(frozenset({"store.schema"}), frozenset({"duckdb", "msgspec", "numpy", "pytz", "httpx", "pyarrow"})),
     "web": Layer(frozenset({"query", "registry", "store", "central_system.instructions", "config"})),
     "simulator": Layer(frozenset({"ocpp"})),
+    # What `app` does with the tail of the ledger, for all of it; without a server, so without gateway and web.
+    "rebuilding": Layer(frozenset({"central_system", "registry", "store"}), PURE),
     "app": Layer(ANYTHING),
     "cli": Layer(ANYTHING),
     "__main__": Layer(ANYTHING),

@@ -16,6 +16,7 @@ is the store's to write down. So the tables are a pure function of the ledger.
     meter_values        MeterValues                       status          StatusNotification
     maintenance         firmware and diagnostics status   data_transfer   DataTransfer
     transactions        the memory of sessions            context         what handlers may look at
+    replay              a ledger row, through the handlers again
 """
 
 from __future__ import annotations

@@ -110,6 +110,11 @@ class Transactions:
         of_charger = self._chargers.get(charger_id)
         return sorted(of_charger.open.values(), key=_age) if of_charger else []
 
+    def all_open(self) -> list[SessionRecord]:
+        """Lists the open sessions of all chargers, by transactionId."""
+        found = [session for of_charger in self._chargers.values() for session in of_charger.open.values()]
+        return sorted(found, key=lambda session: session.transaction_id)
+
     def ended_sessions(self, charger_id: int) -> list[SessionRecord]:
         """Lists the newest sessions of a charger that ended, refused ones left out, oldest first."""
         of_charger = self._chargers.get(charger_id)

@@ -94,6 +94,15 @@ COMMANDS: Final[Mapping[str, Command]] = {
         more="To restore one, put it into a data directory as solarocpp.duckdb. Credentials and tokens are not in it: "
         "they are in secrets.duckdb, of which you keep a copy yourself. `serve --snapshot-every 1d` makes one a day.",
     ),
+    "rebuild": Command(
+        "solarocpp.cli.rebuild:rebuild",
+        "Derives datums and sessions again from the ledger.",
+        "rebuild --since 2026-03-01 --dry-run",
+        "For a version that reads messages better, or tables that were damaged. The server must be stopped. What was "
+        "received since the time is run again beside the tables; what comes of it takes the place of what is there in "
+        "one transaction, so a rebuild that is interrupted changes nothing. Asks before rows change or go; what was "
+        "replaced is kept until the next rebuild, for --undo. Events, chargers and the ledger stay as they are.",
+    ),
     "check": Command("solarocpp.cli.questions:check", "Looks after the health of a store.", "check"),
 }
 """Every command of the first level, in the order `--help` shows them."""

@@ -31,6 +31,7 @@ from solarocpp.store.ledger import ChargerFacts, Exchange, LedgerRow, last_seq, 
 from solarocpp.store.migrations import furnish, migrate, store_id
 from solarocpp.store.projector import Change, Projector
 from solarocpp.store.reader import Readers
+from solarocpp.store.rebuild.staging import clean_up, staging_folder
 from solarocpp.store.schema import DATABASE, SECRETS
 from solarocpp.store.secrets import SecretsDatabase
 from solarocpp.store.sessions import SessionRecord, TransactionsSnapshot, select_snapshot, session_id_for
@@ -196,6 +197,12 @@ class Store:
         with self._database.reading() as con:
             return question(con)
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """Lends the connection that writes the tables, for transactions of the caller's own; before `run` only."""
+        with self._database.writing("projector") as con:
+            yield con
+
     def transactions(self, recent: int = 16) -> TransactionsSnapshot:
         """Reads open sessions and the newest `recent` others of each charger, as of the watermark."""
         return self.read_now(lambda con: select_snapshot(con, recent))
@@ -310,14 +317,16 @@ def open_store(
     folders = (directory / "exports", directory / "snapshots")
     for folder in folders:
         folder.mkdir(exist_ok=True)
+    allowed = (*folders, staging_folder(directory))
     database = Database(
         directory / DATABASE,
-        directories=tuple(folder.resolve() for folder in folders),
+        directories=tuple(folder.resolve() for folder in allowed),
         prepare=prepare,
         memory_limit=memory_limit,
     )
     database.open()
     try:
+        clean_up(directory)
         with database.writing("projector") as con:
             migrate(con, database.path, now)
             furnish(con, uuid4(), now)

@@ -54,7 +54,11 @@ class DatumTable:
     """The `datum` table and what must be known to write it: its columns, and the newest of each stream."""
 
     def __init__(self, con: Connection) -> None:
-        names = con.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = 'datum'").fetchall()
+        # Of this database: a rebuild has another one beside it, with the same table.
+        names = con.execute(
+            "SELECT column_name FROM duckdb_columns() "
+            "WHERE database_name = current_database() AND table_name = 'datum' ORDER BY column_index"
+        ).fetchall()
         # DuckDB matches names in any case, so a property has one spelling: the first.
         self._spelling = {name.lower(): name for (name,) in names if name.lower() not in _FIXED}
         self._properties = frozenset(self._spelling.values())

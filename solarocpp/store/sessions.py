@@ -70,20 +70,29 @@ def session_id_for(store_id: UUID, transaction_id: int) -> UUID:
 
 def select_snapshot(con: Connection, recent: int) -> TransactionsSnapshot:
     """Reads what the memory of transactions starts from; `recent` is a number for each charger."""
-    columns = quoted(column.name for column in CHARGE_SESSION.columns)
-    running = con.execute(
-        f'SELECT {columns} FROM "chargeSession" WHERE ended IS NULL ORDER BY "transactionId"'
-    ).fetchall()
-    past = con.execute(
-        f'SELECT {columns} FROM "chargeSession" WHERE ended IS NOT NULL '
-        'QUALIFY row_number() OVER (PARTITION BY "chargerId" ORDER BY "transactionId" DESC) <= ? '
-        'ORDER BY "transactionId"',
+    running = select_sessions(con, 'WHERE ended IS NULL ORDER BY "transactionId"')
+    past = select_sessions(
+        con,
+        'WHERE ended IS NOT NULL QUALIFY row_number() OVER (PARTITION BY "chargerId" ORDER BY "transactionId" DESC) '
+        '<= ? ORDER BY "transactionId"',
         [recent],
-    ).fetchall()
-    number = con.execute('SELECT "nextTransactionId" FROM meta').fetchone()
-    return TransactionsSnapshot(
-        [_record(row) for row in running], [_record(row) for row in past], int(number[0]) if number else 1
     )
+    number = con.execute('SELECT "nextTransactionId" FROM meta').fetchone()
+    return TransactionsSnapshot(running, past, int(number[0]) if number else 1)
+
+
+def select_sessions(con: Connection, clauses: str, parameters: Sequence[object] = ()) -> list[SessionRecord]:
+    """Reads rows of `chargeSession`; `clauses` is the SQL after its name."""
+    columns = quoted(column.name for column in CHARGE_SESSION.columns)
+    rows = con.execute(f'SELECT {columns} FROM "chargeSession" {clauses}', parameters).fetchall()
+    return [_record(row) for row in rows]
+
+
+def insert_sessions(con: Connection, sessions: Sequence[SessionRecord]) -> None:
+    """Writes sessions as they are."""
+    names = [column.name for column in CHARGE_SESSION.columns]
+    rows = [dict(zip(names, msgspec.structs.astuple(session), strict=True)) for session in sessions]
+    insert_rows(con, "chargeSession", rows)
 
 
 def apply_session_effects(con: Connection, effects: Sequence[SessionStarted | SessionRefused | SessionEnded]) -> None:

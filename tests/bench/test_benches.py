@@ -78,3 +78,9 @@ def test_files_are_made_beside_a_load() -> None:
     assert [turn["turn"] for turn in turns] == ["calm", "snapshot", "export"]
     assert [turn["done"] > 0 for turn in turns] == [False, True, True]
     assert summary["exact"] is True
+
+
+@pytest.mark.slow(reason="writes a ledger of 3,000 exchanges and runs it twice")
+def test_rebuild_makes_every_row_once() -> None:
+    (line,) = lines_of("rebuild.py", "--exchanges", "3000")
+    assert (line["first"]["exchanges"], line["first"]["datums"], line["again"]["changes"]) == (3000, 3000, 0)

@@ -64,6 +64,7 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("demo",),
         ("events",),
         ("links",),
+        ("rebuild",),
         ("serve",),
         ("sessions",),
         ("settings", "set"),

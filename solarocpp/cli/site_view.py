@@ -181,7 +181,7 @@ async def run_shown(
         await (_live if sys.stdout.isatty() else _lines)(site, remark)
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_close_on_signal, site)
+        nursery.start_soon(close_on_signal, site)
         nursery.start_soon(view)
         try:
             await site.run(seconds=seconds, until=until)
@@ -192,7 +192,8 @@ async def run_shown(
         raise failure
 
 
-async def _close_on_signal(site: Site) -> None:
+async def close_on_signal(site: Site) -> None:
+    """Ends a site as its time does, at Ctrl-C and SIGTERM."""
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
             site.close()

@@ -45,25 +45,25 @@ UNREADABLE = "SELECT identifier, count(*) FROM event WHERE name = 'sample_unread
 
 # A register only rises. One that falls and is back with the next reading had a glitch (Q86); else it began anew
 # (Q83), or counts for each session by itself (Q84).
-FALLS = f"""
+FALLS = """
 WITH reading AS (
     SELECT "sourceId", "wattHours" AS r, lag("wattHours") OVER life AS before, lead("wattHours") OVER life AS next
     FROM datum WHERE "wattHours" IS NOT NULL WINDOW life AS (PARTITION BY "nodeId", "sourceId" ORDER BY created)
 ), owner AS (SELECT DISTINCT "sourceId", identifier FROM "chargeSession" JOIN charger USING ("chargerId"))
 SELECT identifier, count(*) FROM reading JOIN owner USING ("sourceId")
-WHERE r < before AND (next >= before) IS {{}} TRUE GROUP BY ALL
+WHERE r < before AND (next >= before) IS {} TRUE GROUP BY ALL
 """
 
-# What the register gained against what the power adds up to, over a session of half an hour and more: a third
-# apart is more than samples can miss, and a thousand is a register in kWh (Q87).
-SUSPECT = f"""
+# What the register gained against what the power adds up to. What samples miss, the power before the first of them
+# and a change between two, is less than 6 kWh; a factor of a thousand is a register in kWh (Q87).
+SUSPECT = """
 WITH area AS (
     SELECT "sessionId", (watts + lag(watts) OVER life) / 2 * (epoch(created) - epoch(lag(created) OVER life)) AS ws
     FROM datum WHERE watts IS NOT NULL AND "sessionId" IS NOT NULL
     WINDOW life AS (PARTITION BY "sessionId" ORDER BY created)
 ), power AS (SELECT "sessionId", sum(ws) / 3600 AS wh FROM area GROUP BY ALL HAVING sum(ws) > 3600 * 2000)
 SELECT identifier, count(*) FROM session JOIN power USING ("sessionId") JOIN charger USING ("chargerId")
-WHERE duration > 1800 AND (energy IS NULL OR energy < wh / 1.34 OR energy > wh * 2 + 3000) GROUP BY ALL
+WHERE duration > 1800 AND (energy IS NULL OR energy < wh / 1.3 - 6000 OR energy > wh * 1.3 + 6000) GROUP BY ALL
 """
 
 # Ours minus theirs, of what was live: the median leaves out what was sent later.

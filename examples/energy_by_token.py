@@ -40,7 +40,7 @@ figure, parts = page(
 axes = parts["bars"]
 stands = dict.fromkeys(months, 0.0)
 names = busiest + ([rest] if others else [])
-colours = [BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW][: len(busiest)] + [GREY]
+colours = [*[BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW][: len(busiest)], GREY]
 for name, colour in zip(names, colours, strict=False):
     heights = [by_month[month][name] / 1000 for month in months]
     axes.bar(months, heights, bottom=list(stands.values()), label=name, color=colour, width=0.75, edgecolor="white")

@@ -10,7 +10,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.lines import Line2D
 from pictures import BLUE, GREEN, GREY, ORANGE, VERMILION, page, publish, rows, told, zone_of
 
 import solarocpp.query as q
@@ -42,14 +44,16 @@ phases = [name for name in ("current_a", "current_b", "current_c") if name in th
 columns = ", ".join(f'"{name}"' for name in ("watts", "soc", *phases))
 readings = rows(
     con,
-    f"SELECT epoch(created), {columns} FROM datum WHERE \"sessionId\" = '{session}' AND status IS NULL ORDER BY created",
+    f"""
+    SELECT epoch(created), {columns} FROM datum WHERE "sessionId" = '{session}' AND status IS NULL ORDER BY created
+    """,
 )
 table = np.array(readings, dtype=float)  # what was not sent is NaN, and not drawn
 offset_s = started.astimezone(ZoneInfo(zone)).utcoffset().total_seconds()
 local = (table[:, 0] + offset_s).astype("datetime64[s]")
 
 
-def line(axes, values, **how):
+def line(axes: Axes, values: np.ndarray, **how: str) -> list[Line2D]:
     """Draws the readings that have this value."""
     said = ~np.isnan(values)
     return axes.plot(local[said], values[said], marker="o", markersize=3.5, linewidth=1.8, **how)
@@ -87,10 +91,11 @@ power.legend(handles=handles, loc="upper center", ncols=3)
 if phases:
     current = parts["current"]
     styles = ((BLUE, "-"), (GREEN, "--"), (VERMILION, ":"))
+    currents = []
     for at, (colour, style) in zip(range(len(phases)), styles, strict=False):
-        line(current, table[:, 3 + at], color=colour, linestyle=style, label=f"L{at + 1}")
+        currents += line(current, table[:, 3 + at], color=colour, linestyle=style, label=f"L{at + 1}")
     current.set(ylabel="current in A", ylim=(0, np.nanmax(table[:, 3:], initial=1.0) * 1.4))
-    current.legend(loc="upper center", ncols=3)
+    current.legend(handles=currents, loc="upper center", ncols=3)
 bottom = list(parts.values())[-1]
 locator = AutoDateLocator(minticks=6, maxticks=14)
 bottom.xaxis.set_major_locator(locator)

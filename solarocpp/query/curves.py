@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from uuid import UUID
 
 import msgspec
@@ -42,6 +43,6 @@ def power_curves(
     phases = [f'd."watts{phase}"' for phase in PHASES if f"watts{phase}" in there and len(phase) == 2]
     whole = "coalesce(d.watts" + (f", {' + '.join(phases)})" if phases else ")")
     edges = [place / points for place in range(points)] + [1.01]  # the reading at the end belongs to the last part
-    parts = ", ".join(_PART.format(low=low, high=high) for low, high in zip(edges, edges[1:], strict=False))
+    parts = ", ".join(_PART.format(low=low, high=high) for low, high in pairwise(edges))
     text = _CURVES.format(power=whole, parts=parts)
     return dict(con.execute(text, [msgspec.json.encode(session_ids).decode()]).fetchall())

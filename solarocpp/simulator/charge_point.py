@@ -95,7 +95,7 @@ class ChargePoint:
         """What it says of its register where that is not the truth."""
         sampled = {"MeterValuesSampledData": quirk.measurands} if quirk.measurands else {}
         self.configuration = Configuration({"NumberOfConnectors": str(connectors), **sampled, **(configuration or {})})
-        self.backlog = Backlog(self.clock)
+        self.backlog = Backlog(self.clock, limit=quirk.keeps)
         self._link: OpenLink | None = None
         self._booted = self._accepted = self._leaving = False
         self._away: trio.Event | None = None

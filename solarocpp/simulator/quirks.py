@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from solarocpp.ocpp.messages import ChargePointErrorCode
+from solarocpp.simulator.backlog import BACKLOG_LIMIT
 
 Meter = Callable[[float, datetime, bool], str]
 """What a charger says of its register: of the true one in Wh, at a time; True in a periodic sample, False at the
@@ -31,6 +32,8 @@ class Quirk(msgspec.Struct, frozen=True):
     measurands: str | None = None
     """MeterValuesSampledData, where it is not everything."""
     meter: Callable[[Random], Meter] | None = None
+    keeps: int = BACKLOG_LIMIT
+    """How many messages it remembers while it has no link."""
     offline_every_days: float = 45.0
     offline_h: tuple[float, float] = (1.0, 9.0)
 
@@ -86,6 +89,7 @@ QUIRKS: tuple[Quirk, ...] = (
     Quirk("slow clock", "Its clock is 7 minutes 10 seconds slow (Q49).", clock_s=-430.0),
     Quirk("no link", "A spell without a link every three days, up to 30 hours (Q74).", offline_every_days=3.0,
           offline_h=(2.0, 30.0)),
+    Quirk("no memory", "Without a link it forgets its readings, every six days.", keeps=2, offline_every_days=6.0),
     Quirk("kWh as Wh", "Its register counts kWh and says Wh (Q87).", meter=_kilo),
     Quirk("no state of charge", "The car is not asked.", measurands=
           "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage,Current.Offered,Temperature"),

@@ -197,6 +197,8 @@ class Site:
         with self._busy():
             task_status.started()
             for visit in self._visits(number):
+                if self._closed.is_set():
+                    return
                 await self._sleep_until(visit.arrives if until is None else min(visit.arrives, until))
                 if self._closed.is_set() or (until is not None and visit.arrives >= until):
                     return
@@ -219,6 +221,8 @@ class Site:
         with self._busy():
             task_status.started()
             for mishap in mishaps(self.plan.seed, index, self._quirk(index), self.start, until):
+                if self._closed.is_set():
+                    return
                 await self._sleep_until(mishap.at)
                 if self._closed.is_set():
                     return
@@ -237,6 +241,8 @@ class Site:
 
     async def _note_power(self, until: datetime | None) -> None:
         with self._busy():
+            if until is not None:  # what would be forgotten by the end is not noted: of a year, nearly all
+                await self._sleep_until(until - timedelta(seconds=POWER_EVERY_S * POWER_NOTES))
             while until is None or self.clock.now() < until:
                 await self.clock.sleep(POWER_EVERY_S)
                 self.power.append((self.clock.now(), sum(charge_point.power_w for charge_point in self.charge_points)))

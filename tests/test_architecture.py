@@ -55,6 +55,10 @@ CONTRACT = {
     "web": Layer(frozenset({"query", "registry", "store", "central_system.instructions", "config"})),
     "simulator": Layer(frozenset({"ocpp"})),
     "app": Layer(ANYTHING),
+    # A server and its chargers in one process, so what `app` may and the simulator, too; but no sockets.
+    "staging": Layer(
+        frozenset({"ocpp", "central_system", "registry", "store", "config", "simulator"}), frozenset({"msgspec", "trio"})
+    ),
     "cli": Layer(ANYTHING),
     "__main__": Layer(ANYTHING),
     "__init__": Layer(frozenset(), frozenset()),

@@ -38,7 +38,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     ),
     "simulate": Command(
         "solarocpp.cli.simulate:simulate",
-        "Runs simulated chargers against a central system, or makes their past.",
+        "Simulates chargers, or the past of a whole site.",
         "simulate ws://127.0.0.1:9000/ocpp/j/v16 --chargers 3 --prefix CP",
     ),
     "tls": Command("solarocpp.cli.tls:app", "Makes certificates, and shows what chargers meet."),

@@ -26,6 +26,7 @@ async def make_past(past: Past, plan: SitePlan, days: float) -> None:
     Raises:
         ConfigError: there is a store already, or no such time zone.
     """
+    from solarocpp.app import tune_garbage_collector
     from solarocpp.logs import configure_logs
     from solarocpp.simulator.quirks import SANE, quirk_of
     from solarocpp.staging import staged_site
@@ -34,6 +35,7 @@ async def make_past(past: Past, plan: SitePlan, days: float) -> None:
     assert directory is not None  # noqa: S101 -- it is why we were called
     _check_time_zone(plan.time_zone)
     configure_logs(level="warning")
+    tune_garbage_collector()
     until = _end_of(past, plan.time_zone)
     start = until - timedelta(days=days)
     async with staged_site(directory, plan, start=start, now=datetime.now(UTC)) as site, trio.open_nursery() as nursery:

@@ -192,6 +192,7 @@ def voltage_v(seconds: float, phase: int, current_a: float, *, seed: str) -> flo
 
 def air_c(when: datetime) -> float:
     """The air's temperature at a moment, somewhere in the north: warm in July, and in the afternoon."""
-    year = math.cos(2.0 * math.pi * (when.timetuple().tm_yday - 20) / 365.25)
-    day = math.cos(2.0 * math.pi * (when.hour + when.minute / 60.0 - 14.0) / 24.0)
+    days = when.timestamp() / 86_400.0
+    year = math.cos(2.0 * math.pi * (days / 365.25 % 1.0 - 19.0 / 365.25))
+    day = math.cos(2.0 * math.pi * (days % 1.0 - 14.0 / 24.0))
     return 10.5 - 9.5 * year + 4.0 * day

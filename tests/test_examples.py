@@ -7,6 +7,7 @@ import io
 import itertools
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -174,6 +175,17 @@ def test_data_quality(site: Path, picture: Callable[..., Picture]) -> None:
         assert wrong.pop("without SoC in %") < 10
         assert set(wrong.values()) == {0.0}
     assert share_of(points, "#A63C00") > 0.3  # a serious cell
+
+
+@pytest.mark.xfail(strict=True, reason="q.open of a running server comes from branch sql; take this line away with it")
+def test_a_running_server_gives_the_same_picture(
+    site: Path, tmp_path: Path, picture: Callable[..., Picture], running_server: Serve
+) -> None:
+    at_rest = [picture(name).numbers for name in ("energy_by_token", "heatmap")]
+    data = shutil.copytree(site, tmp_path / "data")
+    with running_server(data):
+        live = [picture(name, place=data).numbers for name in ("energy_by_token", "heatmap")]
+    assert live == at_rest
 
 
 def test_the_pictures_make_a_site_where_none_is_named() -> None:

@@ -57,7 +57,8 @@ CONTRACT = {
     "app": Layer(ANYTHING),
     # A server and its chargers in one process, so what `app` may and the simulator, too; but no sockets.
     "staging": Layer(
-        frozenset({"ocpp", "central_system", "registry", "store", "config", "simulator"}), frozenset({"msgspec", "trio"})
+        frozenset({"ocpp", "central_system", "registry", "store", "config", "simulator"}),
+        frozenset({"msgspec", "trio"}),
     ),
     "cli": Layer(ANYTHING),
     "__main__": Layer(ANYTHING),

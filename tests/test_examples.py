@@ -177,7 +177,6 @@ def test_data_quality(site: Path, picture: Callable[..., Picture]) -> None:
     assert share_of(points, "#A63C00") > 0.3  # a serious cell
 
 
-@pytest.mark.xfail(strict=True, reason="q.open of a running server comes from branch sql; take this line away with it")
 def test_a_running_server_gives_the_same_picture(
     site: Path, tmp_path: Path, picture: Callable[..., Picture], running_server: Serve
 ) -> None:

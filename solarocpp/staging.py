@@ -31,6 +31,7 @@ from solarocpp.simulator.link import Dial
 from solarocpp.simulator.site import Site, SitePlan
 from solarocpp.store import Exchange, Store, open_store
 from solarocpp.store import registry as tables
+from solarocpp.store.database import single_threaded
 from solarocpp.store.effects import Effect
 from solarocpp.store.registry import Connection
 from solarocpp.store.schema import DATABASE
@@ -139,7 +140,7 @@ async def staged_site(directory: Path, plan: SitePlan, *, start: datetime, now: 
     """
     if (directory / DATABASE).exists():
         raise ConfigError("--into", str(directory), "a new directory: simulated chargers do not belong into a store")
-    store = open_store(directory, now=start, bulk=_BULK)
+    store = open_store(directory, now=start, prepare=single_threaded, bulk=_BULK)
     try:
         store.write_now(partial(_set_time_zone, time_zone=plan.time_zone))
         registry = Registry.load(store)

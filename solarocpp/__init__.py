@@ -12,6 +12,7 @@ A tour, in the order a frame travels (an arrow is an import; nothing points back
     query/           what analysts ask: sessions, datums, latest; needs nothing above but table names
     web/, cli/       the same questions and orders over HTTP and from a shell
     simulator/       charge points that behave, for demonstrations, tests and measurements
+    staging.py       the past of a simulated site as a data directory, made without sockets
     app.py           nests it all and takes it down again in order
 """
 

@@ -57,6 +57,11 @@ CONTRACT = {
     # What `app` does with the tail of the ledger, for all of it; without a server, so without gateway and web.
     "rebuilding": Layer(frozenset({"central_system", "registry", "store"}), PURE),
     "app": Layer(ANYTHING),
+    # A server and its chargers in one process, so what `app` may and the simulator, too; but no sockets.
+    "staging": Layer(
+        frozenset({"ocpp", "central_system", "registry", "store", "config", "simulator"}),
+        frozenset({"msgspec", "trio"}),
+    ),
     "cli": Layer(ANYTHING),
     "__main__": Layer(ANYTHING),
     "__init__": Layer(frozenset(), frozenset()),

@@ -38,8 +38,11 @@ COMMANDS: Final[Mapping[str, Command]] = {
     ),
     "simulate": Command(
         "solarocpp.cli.simulate:simulate",
-        "Runs simulated chargers against any central system.",
+        "Simulates chargers, or the past of a whole site.",
         "simulate ws://127.0.0.1:9000/ocpp/j/v16 --chargers 3 --prefix CP",
+        "With --into DIR there is no server: DIR becomes the data directory that one would have left, like this: "
+        "solarocpp simulate --into site --days 365 --chargers 20. At most half of the chargers, the last ones, are "
+        "faulty as chargers in the field are; what is wrong with each is said at the end.",
     ),
     "tls": Command("solarocpp.cli.tls:app", "Makes certificates, and shows what chargers meet."),
     "charger": Command("solarocpp.cli.charger:app", "Registers chargers."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -9,6 +11,7 @@ from cyclopts import Parameter
 from solarocpp.cli.client import reach_api
 from solarocpp.cli.options import HERE, Format, Limit, Node, Since, Source, Until, Where
 from solarocpp.cli.output import print_objects, print_rows, remark
+from solarocpp.cli.sparklines import filled, sparkline
 
 DEFAULT_LIMIT = 1_000
 
@@ -23,7 +26,14 @@ _SESSION_COLUMNS = (
     "peakPower",
     "endReason",
     "transactionId",
+    "curve",
 )
+
+# As wide as a screen has room for beside the other columns.
+CURVE_POINTS = 16
+
+# What a line of blocks is drawn of: the first that a stream has.
+_DRAWN = (("watts", "W"), ("wattHours", "Wh"), ("soc", "%"), ("temp", "C"))
 
 
 async def sessions(  # noqa: PLR0913 one argument an option
@@ -40,7 +50,11 @@ async def sessions(  # noqa: PLR0913 one argument an option
     format: Format = "table",  # noqa: A002 the option is called so
     where: Where = HERE,
 ) -> None:
-    """Lists charge sessions, or adds them up with --by; energy in Wh, power in W, duration in s."""
+    """Lists charge sessions, or adds them up with --by; energy in Wh, power in W, duration in s.
+
+    On a terminal a line of blocks shows the power over each session, up to its own highest.
+    """
+    drawn = format == "table" and sys.stdout.isatty()
     async with reach_api(where) as api:
         answer = await api.get(
             "sessions",
@@ -53,9 +67,12 @@ async def sessions(  # noqa: PLR0913 one argument an option
             until=until,
             active=active,
             limit=limit,
+            curve=CURVE_POINTS if drawn and by is None else None,
         )
     if by is None and format == "table":
         answer = _only(answer, _SESSION_COLUMNS)
+        if drawn:
+            answer = _with_sparklines(answer)
     print_answer(answer, format, limit, nothing="No session matches.")
 
 
@@ -71,7 +88,10 @@ async def datums(  # noqa: PLR0913 one argument an option
     format: Format = "table",  # noqa: A002 the option is called so
     where: Where = HERE,
 ) -> None:
-    """Lists datums; energy in Wh, power in W, current in A, voltage in V, temperature in C."""
+    """Lists datums; energy in Wh, power in W, current in A, voltage in V, temperature in C.
+
+    On a terminal a roll-up ends with a line of blocks for each stream: its power, or else its energy, over the periods.
+    """
     async with reach_api(where) as api:
         answer = await api.get(
             "datums",
@@ -84,6 +104,9 @@ async def datums(  # noqa: PLR0913 one argument an option
             limit=limit,
         )
     print_answer(answer, format, limit, nothing="No datum matches.")
+    if aggregate is not None and format == "table" and sys.stdout.isatty():
+        for line in stream_lines(answer["columns"], answer["rows"]):
+            print(line)
 
 
 async def check(*, format: Format = "table", where: Where = HERE) -> int:  # noqa: A002 the option is called so
@@ -110,3 +133,29 @@ def print_answer(answer: dict[str, Any], output_format: Format, limit: int, *, n
         remark(f"There are more than {limit} rows; see them with --limit, or narrow the question.")
     elif not answer["rows"] and output_format == "table":
         remark(nothing)
+
+
+def _with_sparklines(answer: dict[str, Any]) -> dict[str, Any]:
+    at = answer["columns"].index("curve")
+    columns = [*answer["columns"][:at], "power"]
+    rows = [[*row[:at], sparkline(filled(row[at] or []))] for row in answer["rows"]]
+    return {**answer, "columns": columns, "rows": rows}
+
+
+def stream_lines(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Draws each stream of a roll-up as a line of blocks; streams with less than three periods show nothing."""
+    at = {name: place for place, name in enumerate(columns)}
+    streams: dict[tuple[Any, Any], list[Sequence[Any]]] = {}
+    for row in rows:
+        streams.setdefault((row[at["nodeId"]], row[at["sourceId"]]), []).append(row)
+    lines = []
+    for (_, source), periods in streams.items():
+        for name, unit in _DRAWN:
+            values = [period[at[name]] for period in periods] if name in at else []
+            if sum(value is not None for value in values) >= 3:
+                highest = max(value for value in values if value is not None)
+                lines.append(
+                    f"{source}  {sparkline([value or 0.0 for value in values])}  {name} to {highest:,.0f} {unit}"
+                )
+                break
+    return lines

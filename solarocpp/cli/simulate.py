@@ -1,4 +1,4 @@
-"""`solarocpp simulate`: charge points against any central system."""
+"""`solarocpp simulate`: charge points against any central system, or the past of a site as a data directory."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ import trio
 from cyclopts import Parameter, validators
 
 from solarocpp.cli.output import remark as warn
-from solarocpp.errors import ConfigError, DialFailed, SolarOcppError
+from solarocpp.errors import ConfigError, DialFailed, SolarOcppError, WrongUsage
 
 if TYPE_CHECKING:
     from solarocpp.simulator.link import Dial
+    from solarocpp.simulator.site import SitePlan
 
 AT_LEAST_ONE = validators.Number(gte=1)
 ABOVE_ZERO = validators.Number(gt=0)
@@ -57,13 +58,39 @@ class Chargers:
     tag: Annotated[
         tuple[str, ...],
         Parameter(
-            negative="", show_default=False, help="An id tag that charges; repeatable. Default SIM0001 to SIM0012."
+            negative="",
+            show_default=False,
+            help="An id tag that charges; repeatable. Default SIM0001 to SIM0012, or more: two for each connector.",
         ),
     ] = ()
     interval: Annotated[
-        int, Parameter(validator=AT_LEAST_ONE, help="Simulated seconds between two readings of a session.")
-    ] = 60
+        int | None,
+        Parameter(
+            validator=AT_LEAST_ONE,
+            show_default=False,
+            help="Simulated seconds between two readings of a session. Default 60; with --into 900.",
+        ),
+    ] = None
     seed: Annotated[int, Parameter(help="The same seed gives the same cars at the same hours.")] = 0
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Past:
+    """A data directory with the past of a site, instead of chargers at a central system."""
+
+    into: Annotated[
+        Path | None,
+        Parameter(help="Instead of a URL: make this data directory, as if a server had served the site for --days."),
+    ] = None
+    until: Annotated[
+        datetime | None,
+        Parameter(show_default=False, help="With --into: when the past ends (UTC). Default: last midnight."),
+    ] = None
+    time_zone: Annotated[str, Parameter(help="With --into: whose hours people keep, like Europe/Berlin.")] = "UTC"
+    quirks: Annotated[
+        bool, Parameter(help="With --into: some chargers are faulty, and links break, as in the field.")
+    ] = True
 
 
 @Parameter(name="*")
@@ -83,13 +110,21 @@ class Tls:
 
 ONE: Final = Chargers()
 PUBLIC: Final = Tls()
+PRESENT: Final = Past()
+
+# Between two readings of a session: to look at while it runs, and to have a year of.
+INTERVAL_S, PAST_INTERVAL_S = 60, 900
+YEAR_DAYS = 365.0
 
 
 async def simulate(  # noqa: PLR0913 one argument an option
-    url: Annotated[str, Parameter(name="URL", help="The central system, without identity: ws://HOST:PORT/ocpp/j/v16")],
+    url: Annotated[
+        str | None, Parameter(name="URL", help="The central system, without identity: ws://HOST:PORT/ocpp/j/v16")
+    ] = None,
     /,
     *,
     site: Chargers = ONE,
+    past: Past = PRESENT,
     username: Annotated[str | None, Parameter(help="HTTP Basic user name.")] = None,
     password: Annotated[
         str | None, Parameter(help=f"Better given as {PASSWORD_VARIABLE}, or typed when asked: others can see it here.")
@@ -109,13 +144,27 @@ async def simulate(  # noqa: PLR0913 one argument an option
         Parameter(validator=ABOVE_ZERO, help="Ends after so many simulated days, which then begin in the past."),
     ] = None,
 ) -> None:
-    """Runs simulated chargers against any central system.
+    """Runs simulated chargers against any central system, or makes a data directory with their past.
 
     The chargers boot, send their state, and receive the cars of a small site, the first at once. They answer the calls
     of the Core profile. At the end they stop their sessions, send what is queued, and a summary is printed.
+    With --into there is no server: a year of twenty chargers is made in about a minute.
     """
     from solarocpp.simulator.link import dial_url
 
+    if past.into is not None:
+        if url is not None:
+            raise WrongUsage("URL and --into exclude each other: chargers at a central system, or a past without one.")
+        if speed != 1.0 or seconds is not None or username is not None or tls != PUBLIC:
+            raise WrongUsage("--into reaches no server: --speed, --seconds, --username and TLS options are for a URL.")
+        from solarocpp.cli.past import make_past
+
+        await make_past(past, _plan(site, past, PAST_INTERVAL_S), YEAR_DAYS if days is None else days)
+        return
+    if url is None:
+        raise WrongUsage("Say where the central system is (URL), or which data directory to make (--into DIR).")
+    if past != PRESENT:
+        raise WrongUsage("--until, --time-zone and --no-quirks are for --into.")
     if math.isinf(speed) and days is None:
         raise ConfigError("--speed", speed, "inf only together with --days")
     checked, typed = _checked(url), await _password(username, password)
@@ -137,23 +186,32 @@ def _checked(url: str) -> str:
     return url
 
 
-async def _run(
-    dial: Callable[[str], Dial], chosen: Chargers, speed: float, seconds: float | None, days: float | None
-) -> None:
-    from solarocpp.cli.site_view import run_shown, summary_lines
-    from solarocpp.simulator.site import Site, SitePlan
+def _plan(chosen: Chargers, past: Past, interval_s: int) -> SitePlan:
+    from solarocpp.simulator.site import SitePlan
 
-    plan = SitePlan(
+    made = past.into is not None
+    return SitePlan(
         chargers=chosen.chargers,
         connectors=chosen.connectors,
         prefix=chosen.prefix,
         id_tags=chosen.tag,
         seed=chosen.seed,
-        sample_interval_s=chosen.interval,
+        sample_interval_s=interval_s if chosen.interval is None else chosen.interval,
+        time_zone=past.time_zone,
+        at_once=not made,
+        quirks=made and past.quirks,
     )
+
+
+async def _run(
+    dial: Callable[[str], Dial], chosen: Chargers, speed: float, seconds: float | None, days: float | None
+) -> None:
+    from solarocpp.cli.site_view import run_shown, summary_lines
+    from solarocpp.simulator.site import Site
+
     now = datetime.now(UTC)
     start = now if days is None else now - timedelta(days=days)
-    site = Site(dial, plan, start=start, now=now, speed=speed)
+    site = Site(dial, _plan(chosen, PRESENT, INTERVAL_S), start=start, now=now, speed=speed)
     try:
         await run_shown(site, seconds=seconds, until=None if days is None else now)
     except DialFailed as exc:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import trio
@@ -15,15 +14,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from solarocpp.cli.sparklines import sparkline
 from solarocpp.errors import DialFailed
 
 if TYPE_CHECKING:
     from solarocpp.simulator.charge_point import ChargePoint
     from solarocpp.simulator.site import Site
 
-BLOCKS = " ▁▂▃▄▅▆▇█"
 BAR_WIDTH = 30
-SPARKLINE_WIDTH = 72
 
 # A table longer than a screen shows nothing; the rest is in the totals.
 ROWS_SHOWN = 20
@@ -61,17 +59,6 @@ def totals(site: Site) -> Totals:
         dropped=sum(each.dropped for each in statistics),
         tags_refused=sum(each.tags_refused for each in statistics),
     )
-
-
-def sparkline(values: Sequence[float], width: int = SPARKLINE_WIDTH) -> str:
-    """Draws values as a line of blocks, 0 at the bottom; more values than `width` are averaged."""
-    if not values:
-        return ""
-    groups = min(width, len(values))
-    edges = [round(i * len(values) / groups) for i in range(groups + 1)]
-    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
-    highest = max(means) or 1.0
-    return "".join(BLOCKS[round(max(0.0, mean) / highest * (len(BLOCKS) - 1))] for mean in means)
 
 
 def bar(value: float, highest: float, width: int = BAR_WIDTH) -> str:
@@ -181,7 +168,7 @@ async def run_shown(
         await (_live if sys.stdout.isatty() else _lines)(site, remark)
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_close_on_signal, site)
+        nursery.start_soon(close_on_signal, site)
         nursery.start_soon(view)
         try:
             await site.run(seconds=seconds, until=until)
@@ -192,7 +179,8 @@ async def run_shown(
         raise failure
 
 
-async def _close_on_signal(site: Site) -> None:
+async def close_on_signal(site: Site) -> None:
+    """Ends a site as its time does, at Ctrl-C and SIGTERM."""
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
             site.close()

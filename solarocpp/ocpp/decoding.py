@@ -11,7 +11,6 @@ So there is one description of each message, and a message that needs nothing pa
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 
@@ -90,17 +89,18 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _with_texts_for_times(value: object) -> object:
-    match value:
-        case dict():
-            return {key: _with_texts_for_times(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_with_texts_for_times(item) for item in value]
-        case datetime():
-            if value.tzinfo is None:
-                raise LocalProtocolError(f"{value} has no zone; times are aware UTC")
-            return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        case _:
-            return value
+    # By type, and texts first: a pattern match over the 60 values of a MeterValues costs three times as much.
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return {key: _with_texts_for_times(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_texts_for_times(item) for item in value]
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise LocalProtocolError(f"{value} has no zone; times are aware UTC")
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value
 
 
 def _row(action: str) -> Action:
@@ -154,10 +154,12 @@ def _decode(kind: type[OcppMessage], payload: bytes) -> Decoded:
     raw = bytes(payload)
     # The strict decoder takes null where an optional field may be None; the schemas do not.
     if b"null" not in raw:
-        with suppress(*NOT_DECODABLE):
+        try:  # not `suppress`: it costs as much as decoding a short message
             message = codec.strict.decode(raw)
-            if _times_are_plain(message, codec.time_fields):
-                return Decoded(message, ())
+        except NOT_DECODABLE:
+            return _decode_tolerantly(codec.tolerant, raw)
+        if _times_are_plain(message, codec.time_fields):
+            return Decoded(message, ())
     return _decode_tolerantly(codec.tolerant, raw)
 
 

@@ -2,17 +2,20 @@
 
 From the cable up to the socket; each file needs only those above it:
 
-    charging.py       a car, its charging curve, a day's visits: pure functions of seconds
+    charging.py       a car and its charging curve: pure functions of seconds
+    people.py         drivers and their habits; who charges at which connector, day by day
     clock.py          simulated time: faster than real time, or as fast as the answers come
     sampling.py       a meter's reading as SampledValues
     configuration.py  the configuration keys of the Core profile
     connector.py      a connector's state and meter, and the transaction that runs there
     link.py           dialling, and one WebSocket link: RpcPeer in the other role
+    direct.py         the same without a socket: the central system is in this process
     backlog.py        transaction-related messages: in order, repeated until they are answered
+    quirks.py         what is wrong with some chargers, and what happens to all of them now and then
     session.py        one charge session, message by message
     answers.py        what is answered to the calls of the central system
     charge_point.py   ChargePoint: boots, charges, answers; one nursery each
-    site.py           run_site: many of them, with a small site's day
+    site.py           many of them, with the days of a small site
 
 A charge point knows no store and no registry: it can be pointed at any central system.
 """

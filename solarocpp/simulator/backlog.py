@@ -85,6 +85,7 @@ class Backlog:
 
     def __init__(self, clock: Clock, *, limit: int = BACKLOG_LIMIT) -> None:
         self._clock, self._limit = clock, limit
+        self._holding = self._resting = False
         self._entries: deque[_Entry] = deque()
         self._filled = trio.Event()
         self._empty = trio.Event()
@@ -101,14 +102,31 @@ class Backlog:
     def put(self, request: TransactionMessage, transaction: Transaction) -> Delivery:
         """Queues a message; never waits."""
         if not self._entries:
-            self._clock.hold()  # a stepped clock waits until all is said that happened
             self._empty = trio.Event()
         entry = _Entry(request, transaction, Delivery(self._clock))
         self._entries.append(entry)
+        self._hold()
         if len(self._entries) > self._limit:
             self._make_room()
         self._filled.set()
         return entry.delivery
+
+    def rest(self) -> None:
+        """Lets a stepped clock go on although messages wait: there will be no link for some simulated time."""
+        self._resting = True
+        self._hold()
+
+    def resume(self) -> None:
+        """Ends a `rest`: what waits is to be delivered before the time goes on."""
+        self._resting = False
+        self._hold()
+
+    def _hold(self) -> None:
+        """Holds a stepped clock until all is said that happened, or lets it go."""
+        wanted = bool(self._entries) and not self._resting
+        if wanted != self._holding:
+            self._holding = wanted
+            (self._clock.hold if wanted else self._clock.release)()
 
     def _make_room(self) -> None:
         # Never the first, which may be on its way, and never a start or stop: there are two in each session.
@@ -160,8 +178,8 @@ class Backlog:
 
     def _leave(self) -> None:
         self._entries.popleft().delivery.leave()
+        self._hold()
         if not self._entries:
-            self._clock.release()
             self._empty.set()
 
     async def wait_empty(self) -> None:

@@ -20,14 +20,15 @@ import trio
 
 from solarocpp.errors import CallExpired, CallRefused, DialFailed, NotConnected
 from solarocpp.ocpp import messages as ocpp
-from solarocpp.ocpp.messages import OcppMessage
+from solarocpp.ocpp.messages import ChargePointErrorCode, OcppMessage
 from solarocpp.simulator.answers import answer_call
 from solarocpp.simulator.backlog import Backlog
 from solarocpp.simulator.charging import CARS, ChargingCurve
-from solarocpp.simulator.clock import Clock
+from solarocpp.simulator.clock import Clock, ShiftedClock
 from solarocpp.simulator.configuration import Configuration
 from solarocpp.simulator.connector import Connector, Transaction
-from solarocpp.simulator.link import Dial, Link
+from solarocpp.simulator.link import Dial, OpenLink, link_over
+from solarocpp.simulator.quirks import SANE, Quirk
 from solarocpp.simulator.session import Session
 
 # Asked again after so many simulated seconds where the central system names no interval (OCPP 1.6 §6.6).
@@ -78,8 +79,10 @@ class ChargePoint:
         seed: int = 0,
         configuration: Mapping[str, str] | None = None,
         heartbeats: bool = True,
+        quirk: Quirk = SANE,
     ) -> None:
-        self.identity, self.clock = identity, clock
+        self.identity = identity
+        self.clock = ShiftedClock(clock, quirk.clock_s) if quirk.clock_s else clock
         self._dial, self._heartbeats = dial, heartbeats
         self._chance = random.Random(f"{seed}/{identity}")  # noqa: S311 -- a register and a spread, no secret
         registers_wh = [float(self._chance.randrange(100_000, 10_000_000)) for _ in range(connectors + 1)]
@@ -88,10 +91,15 @@ class ChargePoint:
             for number, register_wh in enumerate(registers_wh)
         ]
         self._registers_at_begin_wh = self._registers_wh()
-        self.configuration = Configuration({"NumberOfConnectors": str(connectors), **(configuration or {})})
-        self.backlog = Backlog(clock)
-        self._link: Link | None = None
+        self.meter = quirk.meter(self._chance) if quirk.meter else None
+        """What it says of its register where that is not the truth."""
+        sampled = {"MeterValuesSampledData": quirk.measurands} if quirk.measurands else {}
+        self.configuration = Configuration({"NumberOfConnectors": str(connectors), **sampled, **(configuration or {})})
+        self.backlog = Backlog(self.clock, limit=quirk.keeps)
+        self._link: OpenLink | None = None
         self._booted = self._accepted = self._leaving = False
+        self._away: trio.Event | None = None
+        self._registered = trio.Event()
         # What calls set off. A central system that orders more than this at once finds the rest undone.
         self._orders, self._ordered = trio.open_memory_channel[Order](ORDERS_LIMIT)
         self._sent = self._answered = self._refused = self._links = 0
@@ -106,7 +114,7 @@ class ChargePoint:
     def power_w(self) -> float:
         """What all its cars draw at this moment."""
         now = self.clock.now()
-        return sum(connector.reading(now).power_w for connector in self.connectors)
+        return sum(connector.power_w(now) for connector in self.connectors)
 
     def statistics(self) -> ChargePointStatistics:
         """What it has done so far."""
@@ -126,7 +134,7 @@ class ChargePoint:
 
     def _registers_wh(self) -> float:
         now = self.clock.now()
-        return sum(connector.reading(now).register_wh for connector in self.connectors)
+        return sum(connector.register_wh(now) for connector in self.connectors)
 
     # -- the link ------------------------------------------------------------------------------
 
@@ -144,7 +152,7 @@ class ChargePoint:
                     async with self._dial() as connection:
                         self._links += 1
                         failures = 0
-                        link = Link(connection, self.identity, partial(answer_call, self), self._links)
+                        link = link_over(connection, self.identity, partial(answer_call, self), self._links)
                         await self._use(link, task_status)
                 except DialFailed:
                     if self._links == 0:
@@ -152,6 +160,9 @@ class ChargePoint:
                 if self._leaving:
                     nursery.cancel_scope.cancel()
                     return
+                if self._away is not None:
+                    await self._away.wait()
+                    continue
                 failures += 1
                 await trio.sleep(min(REDIAL_S[0] * 2**failures, REDIAL_S[1]) * self._chance.uniform(0.5, 1.0))
 
@@ -161,10 +172,28 @@ class ChargePoint:
         if self._link is not None:
             await self._link.aclose()
 
-    async def _use(self, link: Link, task_status: trio.TaskStatus[None]) -> None:
+    async def stay_away(self, seconds: float) -> None:
+        """Has no link for so many simulated seconds, then dials again and says what it could not say.
+
+        Whoever calls this with a stepped clock holds it; it goes on once the link is there again.
+        """
+        if self._link is None or self._leaving:
+            return
+        self._away, self._registered = trio.Event(), trio.Event()
+        self.backlog.rest()
+        link, self._link = self._link, None  # at once: nobody may wait for an answer over it any more
+        await link.aclose()
+        await self.clock.sleep(seconds)
+        self.backlog.resume()
+        self._away.set()
+        self._away = None
+        await self._registered.wait()
+
+    async def _use(self, link: OpenLink, task_status: trio.TaskStatus[None]) -> None:
         async def speak() -> None:
             await self._register(link)
             self._link = link
+            self._registered.set()
             if not self._accepted:
                 self._accepted = True
                 task_status.started()
@@ -181,7 +210,7 @@ class ChargePoint:
         finally:
             self._link = None
 
-    async def _until_it_fails(self, link: Link, task: Callable[[], Awaitable[None]]) -> None:
+    async def _until_it_fails(self, link: OpenLink, task: Callable[[], Awaitable[None]]) -> None:
         try:
             await task()
         except NotConnected:
@@ -189,7 +218,7 @@ class ChargePoint:
         except CallExpired:
             await link.aclose()  # a central system that does not answer is dialled anew (Q17)
 
-    async def _exchange(self, link: Link, request: OcppMessage) -> OcppMessage:
+    async def _exchange(self, link: OpenLink, request: OcppMessage) -> OcppMessage:
         self._sent += 1
         try:
             confirmation = await link.exchange(request)
@@ -199,7 +228,7 @@ class ChargePoint:
         self._answered += 1
         return confirmation
 
-    async def _register(self, link: Link) -> None:
+    async def _register(self, link: OpenLink) -> None:
         """Boots until Accepted (OCPP 1.6 §4.2): Pending and Rejected alike are asked again after the interval."""
         with self._busy():
             while not self._booted:
@@ -211,7 +240,7 @@ class ChargePoint:
                 elif interval_s:
                     self.configuration.change("HeartbeatInterval", str(interval_s))
 
-    async def _boot(self, link: Link) -> ocpp.BootNotificationConfirmation | None:
+    async def _boot(self, link: OpenLink) -> ocpp.BootNotificationConfirmation | None:
         request = ocpp.BootNotificationRequest(
             charge_point_vendor="solarocpp",
             charge_point_model="Simulator",
@@ -231,7 +260,7 @@ class ChargePoint:
                 await self.clock.sleep(float(self.configuration.integer("HeartbeatInterval") or 300))
                 await self.tell(ocpp.HeartbeatRequest())
 
-    async def _deliver(self, link: Link) -> None:
+    async def _deliver(self, link: OpenLink) -> None:
         await self.backlog.deliver(
             partial(self._exchange, link),
             attempts=lambda: self.configuration.integer("TransactionMessageAttempts"),
@@ -256,7 +285,7 @@ class ChargePoint:
         await self.tell(
             ocpp.StatusNotificationRequest(
                 connector_id=connector.connector_id,
-                error_code="NoError",
+                error_code=connector.error_code,
                 status=connector.status,
                 timestamp=self.clock.now(),
             )
@@ -310,6 +339,22 @@ class ChargePoint:
         async with trio.open_nursery() as nursery:
             async for order in self._ordered:
                 nursery.start_soon(order)
+
+    async def break_down(self, connector_id: int, error_code: ChargePointErrorCode, seconds: float) -> None:
+        """Is out of order for so many simulated seconds; a session there ends.
+
+        Whoever calls this with a stepped clock holds it.
+        """
+        connector = self.connectors[connector_id]
+        connector.operative = False
+        if connector.transaction is not None:
+            connector.transaction.stop("Other")
+            await connector.transaction.ended.wait()
+        connector.status, connector.error_code = "Faulted", error_code
+        await self.tell_status(connector)
+        await self.clock.sleep(seconds)
+        connector.status, connector.error_code, connector.operative = "Available", "NoError", True
+        await self.tell_status(connector)
 
     # -- a session ---------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What happens in the cable, as pure functions of seconds: a car, its charging curve, a day's visits.
+"""What happens in the cable, as pure functions of seconds: a car and its charging curve.
 
 Nothing here waits, draws from a shared random generator or keeps state: the same seed gives the same
 site, whoever asks, in whatever order and how often. Power is W and positive towards the car, energy
@@ -15,16 +15,14 @@ the power that is reported, at any moment and for any period between readings:
 
 from __future__ import annotations
 
-import itertools
 import math
-import random
-from collections.abc import Iterator
+from datetime import datetime
 from functools import cached_property
+from hashlib import blake2b
+from statistics import NormalDist
 from typing import Literal
 
 import msgspec
-
-DAY_S = 86_400
 
 NOMINAL_VOLTAGE_V = 230.0
 RAMP_S = 10.0
@@ -40,7 +38,11 @@ EFFICIENCY = 0.9
 
 # Mains voltage wanders by about this much from second to second, and sags with load on the feeder.
 VOLTAGE_NOISE_V = 0.7
+_VOLTAGE_NOISE = NormalDist(0.0, VOLTAGE_NOISE_V)
 FEEDER_OHM = 0.05
+
+# A socket at 32 A is so much warmer than the air; heat goes with the square of the current.
+SOCKET_K = 22.0
 
 
 class Car(msgspec.Struct, frozen=True):
@@ -71,6 +73,7 @@ class Reading(msgspec.Struct, frozen=True):
     voltage_v: tuple[float, float, float]
     offered_a: float
     soc: float | None
+    temperature_c: float
 
 
 class ChargingCurve(msgspec.Struct, frozen=True, dict=True):
@@ -158,7 +161,7 @@ class ChargingCurve(msgspec.Struct, frozen=True, dict=True):
         gained = self.energy_wh(seconds) * EFFICIENCY * 100.0 / self.car.battery_wh
         return min(100.0, self.soc_start + gained)
 
-    def reading(self, seconds: float, *, register_start_wh: float, seed: str) -> Reading:
+    def reading(self, seconds: float, *, register_start_wh: float, seed: str, air_c: float = 20.0) -> Reading:
         """What a meter shows whose register stood at `register_start_wh` when the charge began.
 
         Voltage is noisy, power is not: the current makes up for it, as in a car that holds its power.
@@ -175,82 +178,21 @@ class ChargingCurve(msgspec.Struct, frozen=True, dict=True):
             voltage_v=(voltage[0], voltage[1], voltage[2]),
             offered_a=self.offered_a,
             soc=self.soc(seconds),
+            temperature_c=air_c + SOCKET_K * (max(drawn) / 32.0) ** 2,
         )
 
 
 def voltage_v(seconds: float, phase: int, current_a: float, *, seed: str) -> float:
     """The voltage between a phase (0 to 2) and neutral: nominal, minus the feeder's sag, plus noise of that second."""
-    noise = random.Random(f"{seed}/{phase}/{int(seconds)}").gauss(0.0, VOLTAGE_NOISE_V)  # noqa: S311 -- weather, not a secret
+    # A digest, and not a generator of its own, whose seeding would be most of what a reading costs.
+    digest = blake2b(f"{seed}/{phase}/{int(seconds)}".encode(), digest_size=4).digest()
+    noise = _VOLTAGE_NOISE.inv_cdf((int.from_bytes(digest, "big") + 0.5) / 2**32)
     return NOMINAL_VOLTAGE_V - FEEDER_OHM * current_a + noise
 
 
-class Visit(msgspec.Struct, frozen=True):
-    """One car at one charger: seconds of the day it comes and goes, and how full it is when it comes."""
-
-    arrives_s: float
-    leaves_s: float
-    """May lie past midnight: a car that stays the night."""
-    car: Car
-    soc_start: float
-    driver: int
-    """Which of the site's id tags is held against the reader, counted from 0."""
-
-
-# The day of a small site, in the order people come: chance that it happens at a charger, hour and spread of the
-# arrival, least and most hours of stay. A row is left out when the connector is still taken.
-_Habit = tuple[float, float, float, float, float]
-HABITS: tuple[_Habit, ...] = (
-    (0.85, 7.9, 0.6, 3.0, 5.0),  # comes to work, moves the car at noon
-    (0.70, 13.0, 0.5, 0.6, 1.5),  # lunch guest
-    (0.60, 15.3, 0.7, 0.7, 2.0),  # visitor in the afternoon
-    (0.65, 19.0, 0.8, 9.0, 11.5),  # neighbour who stays the night
-)
-
-# Between two cars at one connector: unplug, drive off, drive in, plug in.
-CHANGEOVER_S = 600.0
-
-
-def visits_of_day(
-    seed: int, charger: int, day: int, *, drivers: int = 12, free_from_s: float = 0.0
-) -> tuple[Visit, ...]:
-    """Who comes to one charger on one day, in order and never two at a time.
-
-    `charger` and `day` are numbers the caller counts; `free_from_s` is when last night's car leaves.
-    """
-    chance = random.Random(f"{seed}/{charger}/{day}")  # noqa: S311 -- a pattern, not a secret
-    visits: list[Visit] = []
-    for likely, hour, spread, shortest, longest in HABITS:
-        comes, arrives = chance.random() < likely, chance.gauss(hour, spread) * 3600.0
-        stays = chance.uniform(shortest, longest) * 3600.0
-        visit = _visit(chance, arrives, arrives + stays, drivers)
-        if comes and arrives >= free_from_s + CHANGEOVER_S:
-            visits.append(visit)
-            free_from_s = visit.leaves_s
-    return tuple(visits)
-
-
-def waiting_visit(seed: int, charger: int, at_s: float, *, drivers: int = 12) -> Visit:
-    """A car that is at the charger when a simulation begins, for a short top-up: something to see at once."""
-    chance = random.Random(f"{seed}/{charger}/waiting")  # noqa: S311 -- a pattern, not a secret
-    return _visit(chance, at_s, at_s + chance.uniform(1_200.0, 3_000.0), drivers)
-
-
-def visits_from(seed: int, charger: int, begins_s: float, *, drivers: int = 12) -> Iterator[Visit]:
-    """All who come to one charger, for ever: the car that waits at the begin, then day by day.
-
-    Their seconds count from the midnight before the begin.
-    """
-    visit = waiting_visit(seed, charger, begins_s, drivers=drivers)
-    yield visit
-    free_from_s = visit.leaves_s
-    for midnight_s in itertools.count(0, DAY_S):
-        day = midnight_s // DAY_S
-        for of_day in visits_of_day(seed, charger, day, drivers=drivers, free_from_s=free_from_s - midnight_s):
-            free_from_s = of_day.leaves_s + midnight_s
-            yield msgspec.structs.replace(of_day, arrives_s=of_day.arrives_s + midnight_s, leaves_s=free_from_s)
-
-
-def _visit(chance: random.Random, arrives_s: float, leaves_s: float, drivers: int) -> Visit:
-    car = chance.choice(CARS)
-    soc_start = round(chance.triangular(8.0, 85.0, 40.0), 1)
-    return Visit(arrives_s, leaves_s, car, soc_start, chance.randrange(drivers))
+def air_c(when: datetime) -> float:
+    """The air's temperature at a moment, somewhere in the north: warm in July, and in the afternoon."""
+    days = when.timestamp() / 86_400.0
+    year = math.cos(2.0 * math.pi * (days / 365.25 % 1.0 - 19.0 / 365.25))
+    day = math.cos(2.0 * math.pi * (days % 1.0 - 14.0 / 24.0))
+    return 10.5 - 9.5 * year + 4.0 * day

@@ -118,3 +118,26 @@ class SteppedClock:
             self._now, _, woken = heapq.heappop(self._sleepers)
             self._holds += 1  # the hold of the task that wakes up
             woken.set()
+
+
+class ShiftedClock:
+    """Another clock's time as a charge point sees it whose own clock is wrong by so many seconds."""
+
+    def __init__(self, clock: Clock, ahead_s: float) -> None:
+        self._clock, self._ahead = clock, timedelta(seconds=ahead_s)
+
+    def now(self) -> datetime:
+        """The time it shows."""
+        return self._clock.now() + self._ahead
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits so many simulated seconds: it is wrong, but it is not fast."""
+        await self._clock.sleep(seconds)
+
+    def hold(self) -> None:
+        """Holds the other clock."""
+        self._clock.hold()
+
+    def release(self) -> None:
+        """Takes back one `hold`."""
+        self._clock.release()

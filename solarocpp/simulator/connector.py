@@ -7,12 +7,12 @@ from typing import Literal
 
 import trio
 
-from solarocpp.ocpp.messages import StartTransactionConfirmation
-from solarocpp.simulator.charging import ChargingCurve, Reading, voltage_v
+from solarocpp.ocpp.messages import ChargePointErrorCode, StartTransactionConfirmation
+from solarocpp.simulator.charging import ChargingCurve, Reading, air_c, voltage_v
 from solarocpp.simulator.clock import Clock
 
-Status = Literal["Available", "Preparing", "Charging", "SuspendedEV", "Finishing", "Unavailable"]
-StopReason = Literal["Local", "Remote", "SoftReset", "HardReset", "UnlockCommand", "DeAuthorized"]
+Status = Literal["Available", "Preparing", "Charging", "SuspendedEV", "Finishing", "Faulted", "Unavailable"]
+StopReason = Literal["Local", "Remote", "SoftReset", "HardReset", "UnlockCommand", "DeAuthorized", "Other"]
 
 
 class Transaction:
@@ -56,6 +56,7 @@ class Connector:
     def __init__(self, connector_id: int, *, seed: str, register_wh: float) -> None:
         self.connector_id = connector_id
         self.status: Status = "Available"
+        self.error_code: ChargePointErrorCode = "NoError"
         self.operative = True
         self.scheduled: bool | None = None
         """What ChangeAvailability asked for while a transaction ran; done when it ends."""
@@ -76,13 +77,27 @@ class Connector:
 
     def end(self, now: datetime) -> None:
         """Opens the contactor; the register keeps what it has."""
-        self._register_wh = self.reading(now).register_wh
+        self._register_wh = self.register_wh(now)
         self._curve = self._began = None
+
+    def power_w(self, now: datetime) -> float:
+        """What the car draws; a hundredth of the cost of a whole reading."""
+        if self._curve is None or self._began is None:
+            return 0.0
+        return self._curve.power_w((now - self._began).total_seconds())
+
+    def register_wh(self, now: datetime) -> float:
+        """What the meter has counted."""
+        if self._curve is None or self._began is None:
+            return self._register_wh
+        return self._register_wh + self._curve.energy_wh((now - self._began).total_seconds())
 
     def reading(self, now: datetime) -> Reading:
         """What meter and car say; without a car there is voltage and the register, and no state of charge."""
         if self._curve is None or self._began is None:
             volts = [voltage_v(now.timestamp(), phase, 0.0, seed=self._seed) for phase in range(3)]
-            return Reading(self._register_wh, 0.0, (0.0, 0.0, 0.0), (volts[0], volts[1], volts[2]), 0.0, None)
+            return Reading(
+                self._register_wh, 0.0, (0.0, 0.0, 0.0), (volts[0], volts[1], volts[2]), 0.0, None, air_c(now)
+            )
         seconds = (now - self._began).total_seconds()
-        return self._curve.reading(seconds, register_start_wh=self._register_wh, seed=self._seed)
+        return self._curve.reading(seconds, register_start_wh=self._register_wh, seed=self._seed, air_c=air_c(now))

@@ -11,7 +11,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 import trio
@@ -22,6 +22,9 @@ from solarocpp.ocpp.decoding import decode_confirmation, decode_request, encode_
 from solarocpp.ocpp.frames import Call, CallError, CallResult
 from solarocpp.ocpp.messages import OcppMessage
 from solarocpp.ocpp.rpc import AnswerReceived, CallReceived, FrameRefused, Repeated, RpcPeer, Ticket
+
+if TYPE_CHECKING:
+    from solarocpp.simulator.direct import DirectConnection
 
 # Where the URL has credentials in its path: how far behind the name of the profile the password is.
 _PASSWORD_BEHIND: Final = {"v16u": 2, "v16hu": 3}
@@ -40,8 +43,8 @@ CONNECT_DEADLINE_S = 15.0
 CLOSE_DEADLINE_S = 3.0
 
 Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
-Dial = Callable[[], AbstractAsyncContextManager[WebSocketConnection]]
-"""Opens a new link each time it is called."""
+Dial = Callable[[], AbstractAsyncContextManager["WebSocketConnection | DirectConnection"]]
+"""Opens a new connection each time it is called."""
 
 
 class Reply(NamedTuple):
@@ -49,6 +52,27 @@ class Reply(NamedTuple):
 
     confirmation: OcppMessage
     then: Callable[[], None] | None = None
+
+
+Answering = Callable[[OcppMessage], Reply]
+"""How a charge point answers the calls of the central system."""
+
+
+class OpenLink(Protocol):
+    """What a charge point needs of a link: `run` it, then `exchange` messages over it until it ends."""
+
+    async def run(self) -> None: ...  # noqa: D102
+    async def aclose(self) -> None: ...  # noqa: D102
+    async def exchange(self, request: OcppMessage) -> OcppMessage: ...  # noqa: D102
+
+
+def link_over(
+    connection: WebSocketConnection | DirectConnection, identity: str, answer: Answering, number: int
+) -> OpenLink:
+    """Makes the link of a charge point, its `number`th, over a connection that was dialled."""
+    if isinstance(connection, WebSocketConnection):
+        return Link(connection, identity, answer, number)
+    return connection.link(identity, answer, number)
 
 
 def dial_url(
@@ -158,9 +182,7 @@ def _why(exc: BaseException) -> str:
 class Link:
     """One open link; `run` it, then `exchange` messages over it until it ends."""
 
-    def __init__(
-        self, connection: WebSocketConnection, identity: str, answer: Callable[[OcppMessage], Reply], number: int
-    ) -> None:
+    def __init__(self, connection: WebSocketConnection, identity: str, answer: Answering, number: int) -> None:
         self._connection = connection
         self._identity = identity
         self._answer = answer

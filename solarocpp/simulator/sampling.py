@@ -34,6 +34,7 @@ SAMPLES: Mapping[str, tuple[_Sample, ...]] = {
         _Sample(lambda reading: reading.voltage_v[2], 1, "V", "L3-N"),
     ),
     "Current.Offered": (_Sample(lambda reading: reading.offered_a, 1, "A"),),
+    "Temperature": (_Sample(lambda reading: reading.temperature_c, 1, "Celsius"),),
     # The car tells it, the charger passes it on: a stream of its own at location EV would part it
     # from the power it belongs to, so it is reported at the outlet as most chargers do.
     "SoC": (_Sample(lambda reading: reading.soc, 1, "Percent"),),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 import trio
 
 from solarocpp.ocpp import messages as ocpp
@@ -13,6 +14,7 @@ from solarocpp.simulator.backlog import Delivery
 from solarocpp.simulator.charging import ChargingCurve
 from solarocpp.simulator.connector import Connector, Status, Transaction
 from solarocpp.simulator.link import CALL_DEADLINE_S
+from solarocpp.simulator.quirks import REGISTER
 from solarocpp.simulator.sampling import sampled_values
 
 if TYPE_CHECKING:
@@ -63,11 +65,10 @@ class Session:
 
     def _start(self) -> Delivery:
         now = self._clock.now()
-        reading = self._connector.reading(now)
         request = ocpp.StartTransactionRequest(
             connector_id=self._connector.connector_id,
             id_tag=self._transaction.id_tag,
-            meter_start=round(reading.register_wh),
+            meter_start=self._register_wh(now),
             timestamp=now,
         )
         return self._charge_point.backlog.put(request, self._transaction)
@@ -106,10 +107,21 @@ class Session:
         )
         self._charge_point.backlog.put(request, self._transaction)
 
+    def _register_wh(self, now: datetime) -> int:
+        """What the charge point says of its register at the begin and end of a transaction: a whole number."""
+        true_wh, meter = self._connector.register_wh(now), self._charge_point.meter
+        return round(true_wh if meter is None else float(meter(true_wh, now, False)))
+
     def _meter_value(self, key: str, context: str) -> MeterValue:
         now = self._clock.now()
         measurands = self._configuration.measurands(key)
         samples = sampled_values(self._connector.reading(now), measurands, context)
+        if self._charge_point.meter is not None:
+            text = self._charge_point.meter(self._connector.register_wh(now), now, context == "Sample.Periodic")
+            samples = tuple(
+                msgspec.structs.replace(sample, value=text) if sample.measurand == REGISTER else sample
+                for sample in samples
+            )
         return MeterValue(timestamp=now, sampled_value=samples)
 
     def _stop(self, begin: MeterValue) -> Delivery:
@@ -121,7 +133,7 @@ class Session:
             transaction_id=transaction.transaction_id or 0,  # 0 stands until the backlog knows better
             id_tag=transaction.id_tag if reason == "Local" else None,
             timestamp=now,
-            meter_stop=round(self._connector.reading(now).register_wh),
+            meter_stop=self._register_wh(now),
             reason=reason,
             transaction_data=tuple(meter_value for meter_value in data if meter_value.sampled_value),
         )

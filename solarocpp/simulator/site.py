@@ -9,16 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
 import msgspec
 import trio
 
 from solarocpp.errors import DialFailed
 from solarocpp.simulator.charge_point import ChargePoint, ChargePointStatistics
-from solarocpp.simulator.charging import ChargingCurve, visits_from
+from solarocpp.simulator.charging import ChargingCurve
 from solarocpp.simulator.clock import Clock, ScaledClock, SteppedClock
 from solarocpp.simulator.connector import Connector
 from solarocpp.simulator.link import Dial, dial_url
+from solarocpp.simulator.people import Diary, Visit, drivers_for
+from solarocpp.simulator.quirks import SANE, Quirk, mishaps, quirk_of
 
 # Handshakes at a time when a site comes up: a password costs the central system 20 ms and more.
 HANDSHAKES_AT_ONCE = 20
@@ -42,10 +45,16 @@ class SitePlan(msgspec.Struct, frozen=True):
     connectors: int = 1
     prefix: str = "CP"
     id_tags: tuple[str, ...] = ()
-    """Who charges here; nobody named: SIM0001 to SIM0012."""
+    """Who charges here; nobody named: as many as there are drivers, from SIM0001."""
     seed: int = 0
     sample_interval_s: int = 60
     """Between two MeterValues of a transaction, in simulated seconds."""
+    time_zone: str = "UTC"
+    """Whose hours people keep."""
+    at_once: bool = True
+    """Whether each connector has a car when the site begins: something to see at once."""
+    quirks: bool = False
+    """Whether some chargers are faulty, and all of them break down or lose their link now and then (see quirks)."""
 
     def identities(self) -> list[str]:
         """The charge points' names: the prefix and a number of three digits, from 001."""
@@ -53,7 +62,8 @@ class SitePlan(msgspec.Struct, frozen=True):
 
     def tags(self) -> tuple[str, ...]:
         """Who charges here."""
-        return self.id_tags or tuple(f"SIM{number:04d}" for number in range(1, 13))
+        drivers = drivers_for(self.chargers * self.connectors)
+        return self.id_tags or tuple(f"SIM{number:04d}" for number in range(1, drivers + 1))
 
 
 class Site:
@@ -81,18 +91,22 @@ class Site:
                 configuration={"MeterValueSampleInterval": str(plan.sample_interval_s)},
                 # Where days pass in seconds, signs of life would be most of the traffic.
                 heartbeats=not stepped,
+                quirk=self._quirk(index),
             )
-            for identity in plan.identities()
+            for index, identity in enumerate(plan.identities())
         ]
         self.power: deque[tuple[datetime, float]] = deque(maxlen=POWER_NOTES)
         """The site's power in W over simulated time."""
-        self._midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
+        self._diary = Diary(plan.seed, plan.chargers * plan.connectors, begins=start, zone=ZoneInfo(plan.time_zone))
         self._closed = trio.Event()
         self._waiting: set[trio.CancelScope] = set()
 
     def statistics(self) -> dict[str, ChargePointStatistics]:
         """What each charge point has done so far."""
         return {charge_point.identity: charge_point.statistics() for charge_point in self.charge_points}
+
+    def _quirk(self, index: int) -> Quirk:
+        return quirk_of(index, self.plan.chargers) if self.plan.quirks else SANE
 
     async def run(
         self,
@@ -162,7 +176,9 @@ class Site:
         async with trio.open_nursery() as nursery:
             with self._busy():
                 number = 0
-                for charge_point in self.charge_points:
+                for index, charge_point in enumerate(self.charge_points):
+                    if self.plan.quirks and until is not None:
+                        await nursery.start(self._suffer, index, charge_point, until)
                     for connector in charge_point.connectors[1:]:
                         await nursery.start(self._receive, number, charge_point, connector.connector_id, until)
                         number += 1
@@ -178,20 +194,42 @@ class Site:
     ) -> None:
         """Lets one connector have its cars, one after the other."""
         tags = self.plan.tags()
-        stagger_s = min(STAGGER_S, STAGGER_ALL_S / (self.plan.chargers * self.plan.connectors))
-        begins_s = (self.start - self._midnight).total_seconds() + number * stagger_s
         with self._busy():
             task_status.started()
-            for visit in visits_from(self.plan.seed, number, begins_s, drivers=len(tags)):
-                arrives, leaves = (self._midnight + timedelta(seconds=s) for s in (visit.arrives_s, visit.leaves_s))
+            for visit in self._visits(number):
                 if self._closed.is_set():
                     return
-                await self._sleep_until(arrives if until is None else min(arrives, until))
-                if self._closed.is_set() or (until is not None and arrives >= until):
+                await self._sleep_until(visit.arrives if until is None else min(visit.arrives, until))
+                if self._closed.is_set() or (until is not None and visit.arrives >= until):
                     return
-                stays_s = ((leaves if until is None else min(leaves, until)) - self.clock.now()).total_seconds()
+                leaves = visit.leaves if until is None else min(visit.leaves, until)
                 curve = ChargingCurve(visit.car, visit.soc_start)
-                await charge_point.charge(connector_id, tags[visit.driver], curve, stays_s=stays_s)
+                stays_s = (leaves - self.clock.now()).total_seconds()
+                await charge_point.charge(connector_id, tags[visit.driver % len(tags)], curve, stays_s=stays_s)
+
+    def _visits(self, connector: int) -> Iterator[Visit]:
+        if self.plan.at_once:
+            stagger_s = min(STAGGER_S, STAGGER_ALL_S / (self.plan.chargers * self.plan.connectors))
+            yield self._diary.waiting(connector, self.start + timedelta(seconds=connector * stagger_s))
+        while True:
+            yield self._diary.next_visit(connector)
+
+    async def _suffer(
+        self, index: int, charge_point: ChargePoint, until: datetime, *, task_status: trio.TaskStatus[None]
+    ) -> None:
+        """Lets happen to one charge point what happens to all of them now and then."""
+        with self._busy():
+            task_status.started()
+            for mishap in mishaps(self.plan.seed, index, self._quirk(index), self.start, until):
+                if self._closed.is_set():
+                    return
+                await self._sleep_until(mishap.at)
+                if self._closed.is_set():
+                    return
+                if mishap.kind == "offline":
+                    await charge_point.stay_away(mishap.seconds)
+                else:
+                    await charge_point.break_down(1, mishap.error_code, mishap.seconds)
 
     async def _sleep_until(self, when: datetime) -> None:
         with trio.CancelScope() as scope:
@@ -203,6 +241,8 @@ class Site:
 
     async def _note_power(self, until: datetime | None) -> None:
         with self._busy():
+            if until is not None:  # what would be forgotten by the end is not noted: of a year, nearly all
+                await self._sleep_until(until - timedelta(seconds=POWER_EVERY_S * POWER_NOTES))
             while until is None or self.clock.now() < until:
                 await self.clock.sleep(POWER_EVERY_S)
                 self.power.append((self.clock.now(), sum(charge_point.power_w for charge_point in self.charge_points)))

@@ -29,7 +29,7 @@ from solarocpp.store.database import Connection, Database, in_transaction
 from solarocpp.store.effects import Effect
 from solarocpp.store.ledger import ChargerFacts, Exchange, LedgerRow, last_seq, read_tail, watermark
 from solarocpp.store.migrations import furnish, migrate, store_id
-from solarocpp.store.projector import Change, Projector
+from solarocpp.store.projector import BULK, Change, Projector
 from solarocpp.store.reader import Readers
 from solarocpp.store.rebuild.staging import clean_up, staging_folder
 from solarocpp.store.schema import DATABASE, SECRETS
@@ -90,7 +90,7 @@ class Store:
     `run`, when there is no other thread yet.
     """
 
-    def __init__(self, directory: Path, database: Database, secrets: SecretsDatabase) -> None:
+    def __init__(self, directory: Path, database: Database, secrets: SecretsDatabase, *, bulk: int = BULK) -> None:
         """Takes over opened databases; use `open_store`."""
         self.directory = directory
         self.secrets = secrets
@@ -106,7 +106,7 @@ class Store:
             self._tables = Tables(con)
             self._tail_last = last_seq(con)
             self._watermark = watermark(con)
-        self._projector = Projector(database, self._tables, self._announce)
+        self._projector = Projector(database, self._tables, self._announce, bulk=bulk)
         self._writer = Writer(
             database, self._tail_last, self._projector, deliver=self._deliver, wake=self._at_end_of_turn
         )
@@ -301,12 +301,14 @@ def open_store(
     now: datetime,
     prepare: Callable[[Connection], None] | None = None,
     memory_limit: str = "",
+    bulk: int = BULK,
 ) -> Store:
     """Opens a data directory for writing, making or upgrading it as needed.
 
     A fresh one gets an id of its own, account 1 and node 1. `prepare` is called with each instance of
     DuckDB that is opened on it, before its configuration is locked. `memory_limit` is what DuckDB may take, like `2GB`;
-    empty: half of the machine's memory.
+    empty: half of the machine's memory. A larger `bulk` makes the tables cheaper
+    and later: for whoever writes much and is asked nothing meanwhile.
 
     Raises:
         StoreLocked: another process has it; says which, and where it answers.
@@ -332,7 +334,7 @@ def open_store(
             furnish(con, uuid4(), now)
         secrets = SecretsDatabase(directory / SECRETS, now)
         try:
-            return Store(directory, database, secrets)
+            return Store(directory, database, secrets, bulk=bulk)
         except BaseException:
             secrets.close()
             raise

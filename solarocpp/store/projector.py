@@ -62,9 +62,18 @@ class Projector:
         database: the main database.
         tables: its tables; not to be used elsewhere while `work` runs.
         announce: is given the effects of each projection, in this thread.
+        bulk: how many effects are worth not waiting for more, and about how many are taken at once.
     """
 
-    def __init__(self, database: Database, tables: Tables, announce: Callable[[Sequence[Effect]], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        tables: Tables,
+        announce: Callable[[Sequence[Effect]], None],
+        *,
+        bulk: int = BULK,
+    ) -> None:
+        self._bulk = bulk
         self._database = database
         self._tables = tables
         self._announce = announce
@@ -96,7 +105,7 @@ class Projector:
                 self._changes_pending += 1
             else:
                 self._effects_pending += len(entry.effects)
-            if len(self._pending) == 1 or self._changes_pending or self._effects_pending >= BULK:
+            if len(self._pending) == 1 or self._changes_pending or self._effects_pending >= self._bulk:
                 self._wakeup.notify()
 
     def project_now(self, effects: Sequence[Effect], last: int) -> None:
@@ -150,7 +159,7 @@ class Projector:
                 now = time.monotonic()
                 if self._pending:
                     due = self._oldest + PERIOD_S
-                    if self._stopping or self._changes_pending or self._effects_pending >= BULK or now >= due:
+                    if self._stopping or self._changes_pending or self._effects_pending >= self._bulk or now >= due:
                         return "work"
                 elif self._stopping:
                     return "end"
@@ -162,7 +171,7 @@ class Projector:
                 self._wakeup.wait(None if due == math.inf else due - now)
 
     def _step(self) -> None:
-        """Projects up to the next change or some `BULK` effects, then runs that change."""
+        """Projects up to the next change or some `bulk` effects, then runs that change."""
         last, effects, taken = self._take()
         if taken:
             self._project(effects, last)
@@ -185,7 +194,7 @@ class Projector:
         taken = 0
         with self._wakeup:
             for entry in self._pending:
-                if isinstance(entry, Change) or len(effects) >= BULK:
+                if isinstance(entry, Change) or len(effects) >= self._bulk:
                     break
                 effects += entry.effects
                 last = last if entry.last is None else entry.last

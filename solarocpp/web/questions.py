@@ -11,7 +11,8 @@ says that there were more: a listing then has the newest ones, in order of time 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final, Protocol, cast
+from functools import partial
+from typing import Annotated, Any, Final, NamedTuple, Protocol, cast
 
 import msgspec
 from litestar import Response, Router, get
@@ -19,12 +20,16 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 import solarocpp.query as q
+from solarocpp.query.curves import power_curves
 from solarocpp.registry import Registry
 from solarocpp.store import Store, StoreStatistics
 from solarocpp.store.registry import Connection
 from solarocpp.store.schema import DATUM
 from solarocpp.web.access import Caller
 from solarocpp.web.answers import Answer
+
+# A part for each character of a line in a table.
+MOST_POINTS = 60
 
 # A screenful of screens. More is one parameter away, all of it is what the Python module is for.
 DEFAULT_LIMIT = 1_000
@@ -64,6 +69,13 @@ class Rows(msgspec.Struct, frozen=True):
     """There were more rows than `limit`."""
 
 
+class _Beside(NamedTuple):
+    """A column that is worked out for the rows of an answer, once they are known."""
+
+    name: str
+    cells: Sequence[Any]
+
+
 class Status(Answer, frozen=True, kw_only=True):
     """How the server is doing."""
 
@@ -92,8 +104,12 @@ async def list_sessions(  # noqa: PLR0913 one argument a filter
     active: Annotated[bool | None, QueryParameter()] = None,
     by: Text = None,
     limit: Limit = DEFAULT_LIMIT,
+    curve: Annotated[int, QueryParameter(ge=0, le=MOST_POINTS)] = 0,
 ) -> Response[bytes]:
-    """Lists sessions, or aggregates them: `by` is a comma list of node, source, charger, token, hour, day, month."""
+    """Lists sessions, or aggregates them: `by` is a comma list of node, source, charger, token, hour, day, month.
+
+    With `curve=N` each session of a listing has its mean power over N equal parts of it, too.
+    """
     nodes = caller.nodes(registry, node)
 
     def ask(con: Connection) -> bytes:
@@ -110,9 +126,17 @@ async def list_sessions(  # noqa: PLR0913 one argument a filter
             active=active,
             by=keys,
         )
-        return _rows(found, limit, newest_by="started" if keys is None else None)
+        if keys is not None or not curve:
+            return _rows(found, limit, newest_by="started" if keys is None else None)
+        return _rows(found, limit, newest_by="started", beside=partial(_curves, con, found.columns, curve))
 
     return await _answered(store, ask)
+
+
+def _curves(con: Connection, columns: Sequence[str], points: int, rows: Sequence[Sequence[Any]]) -> _Beside:
+    at = columns.index("sessionId")
+    curves = power_curves(con, [row[at] for row in rows], points)
+    return _Beside("curve", [curves.get(row[at]) for row in rows])
 
 
 @get("/datums", summary="Datums, one by one, aggregated, or the latest of each stream")
@@ -205,7 +229,14 @@ async def _answered(store: Store, ask: Callable[[Connection], bytes]) -> Respons
     return Response(await store.read(ask), media_type="application/json")
 
 
-def _rows(found: Any, limit: int, *, newest_by: str | None = None, own_columns: bool = False) -> bytes:
+def _rows(
+    found: Any,
+    limit: int,
+    *,
+    newest_by: str | None = None,
+    own_columns: bool = False,
+    beside: Callable[[Sequence[Sequence[Any]]], _Beside] | None = None,
+) -> bytes:
     """Fetches a relation; with `newest_by`, the newest rows by that column, oldest first."""
     ordered = found.order(f'"{newest_by}" DESC') if newest_by else found
     rows = ordered.limit(limit + 1).fetchall()
@@ -218,6 +249,9 @@ def _rows(found: Any, limit: int, *, newest_by: str | None = None, own_columns: 
         rows = [_with_objects(row, found.types) for row in rows]
     if own_columns:
         columns, rows = _own_columns(columns, rows)
+    if beside is not None:
+        added = beside(rows)
+        columns, rows = [*columns, added.name], [(*row, cell) for row, cell in zip(rows, added.cells, strict=True)]
     return ENCODER.encode(Rows(columns, rows, cut))
 
 

@@ -84,7 +84,7 @@ async def test_a_whole_session_in_order(
     ]
     energies = [int(reading["meterValue"][0]["sampledValue"][0]["value"]) - register for reading in readings]
     assert energies == [105, 220, 335]  # 105.4, 220.4 and 335.4 Wh
-    assert len(readings[0]["meterValue"][0]["sampledValue"]) == 10
+    assert len(readings[0]["meterValue"][0]["sampledValue"]) == 11
     (stop,) = central.payloads("StopTransaction")
     assert stop == {
         "transactionId": 7,

@@ -1,10 +1,12 @@
 """The charging curve against figures worked out by hand."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solarocpp.simulator.charging import CARS, Car, ChargingCurve, visits_of_day, voltage_v, waiting_visit
+from solarocpp.simulator.charging import CARS, Car, ChargingCurve, air_c, voltage_v
 
 # 3 phases x 230 V x 10 A = 6,900 W. 69 kWh battery: one percent is 690 Wh in the battery, 766.67 Wh at the meter.
 CAR = Car("test car", 69_000.0, 3, 10.0)
@@ -95,32 +97,20 @@ def test_a_seed_repeats_and_another_differs() -> None:
     assert voltage_v(12.0, 1, 16.0, seed="a") == voltage_v(12.9, 1, 16.0, seed="a")
     assert voltage_v(12.0, 1, 16.0, seed="a") != voltage_v(12.0, 2, 16.0, seed="a")
     assert voltage_v(12.0, 1, 16.0, seed="a") != voltage_v(12.0, 1, 16.0, seed="b")
-    assert visits_of_day(1, 3, 0) == visits_of_day(1, 3, 0)
-    assert [visits_of_day(1, 3, day) for day in range(5)] != [visits_of_day(2, 3, day) for day in range(5)]
 
 
-@given(st.integers(0, 1_000), st.integers(0, 50), st.integers(0, 400), st.floats(0.0, 40_000.0))
-def test_visits_of_a_day_come_one_after_the_other(seed: int, charger: int, day: int, free_from_s: float) -> None:
-    for visit in visits_of_day(seed, charger, day, drivers=5, free_from_s=free_from_s):
-        assert visit.arrives_s >= free_from_s + 600.0
-        assert visit.leaves_s - visit.arrives_s >= 1_800.0
-        assert 0 <= visit.driver < 5
-        free_from_s = visit.leaves_s
+def test_noise_has_the_spread_it_says() -> None:
+    """A digest stands for the random numbers: its normal distribution is the inverse function's."""
+    noise = [voltage_v(second, 0, 0.0, seed="a") - 230.0 for second in range(4_000)]
+    mean = sum(noise) / len(noise)
+    spread = (sum((each - mean) ** 2 for each in noise) / len(noise)) ** 0.5
+    assert mean == pytest.approx(0.0, abs=0.05)
+    assert spread == pytest.approx(0.7, abs=0.05)
 
 
-def test_a_small_site_has_a_morning_an_afternoon_and_a_night() -> None:
-    """Over many days: most cars come in the morning, and some stay past midnight."""
-    visits = [visit for charger in range(6) for day in range(30) for visit in visits_of_day(7, charger, day)]
-    by_part = [
-        sum(6 <= visit.arrives_s / 3600 < 10 for visit in visits),
-        sum(11 <= visit.arrives_s / 3600 < 18 for visit in visits),
-        sum(visit.leaves_s > 86_400 for visit in visits),
-    ]
-    assert all(count > 50 for count in by_part)
-    assert 300 < len(visits) < 600  # 180 charger days
-
-
-def test_a_waiting_car_stays_for_a_short_top_up() -> None:
-    visit = waiting_visit(1, 0, 3_000.0)
-    assert visit.arrives_s == 3_000.0
-    assert 1_200.0 <= visit.leaves_s - visit.arrives_s <= 3_000.0
+def test_a_socket_is_warmer_than_the_air_by_the_square_of_the_current() -> None:
+    """32 A are 22 K, 16 A a quarter of that; a July afternoon is 24 degrees, a January night -3."""
+    half = ChargingCurve(Car("half", 40_000.0, 1, 16.0), 20.0)
+    assert half.reading(600.0, register_start_wh=0.0, seed="a", air_c=10.0).temperature_c == pytest.approx(15.5)
+    assert air_c(datetime(2026, 7, 20, 14, tzinfo=UTC)) == pytest.approx(24.0, abs=0.1)
+    assert air_c(datetime(2026, 1, 20, 2, tzinfo=UTC)) == pytest.approx(-3.0, abs=0.1)

@@ -9,6 +9,7 @@ READING = Reading(
     current_a=(16.004, 15.996, 0.0),
     voltage_v=(229.96, 231.04, 230.0),
     offered_a=32.0,
+    temperature_c=17.26,
     soc=54.321,
 )
 
@@ -25,6 +26,7 @@ def test_samples_are_spelled_as_the_specification_spells_them() -> None:
         ("Voltage", "L2-N", "231.0", "V"),
         ("Voltage", "L3-N", "230.0", "V"),
         ("Current.Offered", None, "32.0", "A"),
+        ("Temperature", None, "17.3", "Celsius"),
         ("SoC", None, "54.3", "Percent"),
     ]
     assert samples[0] == SampledValue(
@@ -33,7 +35,7 @@ def test_samples_are_spelled_as_the_specification_spells_them() -> None:
 
 
 def test_a_car_that_does_not_tell_its_charge_has_no_sample_of_it() -> None:
-    silent = Reading(0.0, 0.0, (0.0, 0.0, 0.0), (230.0, 230.0, 230.0), 32.0, None)
+    silent = Reading(0.0, 0.0, (0.0, 0.0, 0.0), (230.0, 230.0, 230.0), 32.0, None, 20.0)
     assert sampled_values(silent, ["SoC"], "Transaction.Begin") == ()
 
 

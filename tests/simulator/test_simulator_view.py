@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from solarocpp.cli.site_view import bar, live_table, sparkline, status_line, summary_lines
+from solarocpp.cli.site_view import bar, live_table, status_line, summary_lines
+from solarocpp.cli.sparklines import sparkline
 from solarocpp.simulator.site import Site, SitePlan
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -131,7 +131,15 @@ def _reading(con: duckdb.DuckDBPyConnection, statement: str, *, above: int = 0) 
     except duckdb.Error as exc:
         raise refusal(exc, statement, above=above) from exc
     finally:
-        con.execute("ROLLBACK")
+        _end_transaction(con)
+
+
+def _end_transaction(con: duckdb.DuckDBPyConnection) -> None:
+    """Rolls back, however often it is interrupted: the next question must not find itself in a transaction."""
+    while True:
+        with suppress(duckdb.InterruptException):
+            con.execute("ROLLBACK")
+            return
 
 
 def _columns(con: duckdb.DuckDBPyConnection) -> Columns:

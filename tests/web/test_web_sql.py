@@ -174,6 +174,16 @@ async def test_a_client_that_leaves_ends_its_query(api: Served, headers: dict[st
 
 
 @pytest.mark.slow
+async def test_a_client_that_is_tired_of_waiting_ends_its_query(api: Served) -> None:
+    """As above, before there is anything to send."""
+    body = {"query": "SELECT count(*) FROM range(1000000) a, range(1000000) b", "timeout": 500}
+    for _ in range(6):
+        with pytest.raises(httpx.ReadTimeout):
+            await api.http.post("/api/sql", json=body, timeout=0.2)
+    assert (await ask(api, "SELECT 1", timeout=10)).json()["rows"] == [[1]]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("headers", [CSV, ARROW])
 async def test_an_error_in_the_middle_cuts_the_connection(api: Served, headers: dict[str, str]) -> None:
     """A file that merely ends early would be taken for the whole answer."""

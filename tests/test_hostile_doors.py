@@ -1,7 +1,6 @@
-"""The hostile list through two of the doors: a server's HTTP API, and the command line on files at rest.
+"""The hostile list through all three doors: a server's HTTP API, the command line on files at rest, and quack.
 
-The third, quack, has its own test. Through each, what is refused is refused before it runs, what is bounded
-ends, and the store has what it had.
+Through each, what is refused is refused before it runs, what is bounded ends, and the store has what it had.
 """
 
 from __future__ import annotations
@@ -12,13 +11,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import httpx
 import pytest
 from hostile import BOUNDED, REFUSED, Hostile
 
+import solarocpp.query as q
 from solarocpp.cli.client import reach_api
 from solarocpp.cli.options import Where
-from solarocpp.errors import RequestRefused
+from solarocpp.errors import RequestRefused, SqlRefused
+from solarocpp.query.quack import extension_file
 
 if TYPE_CHECKING:
     from conftest import Cli, Serve
@@ -30,6 +32,8 @@ LIMIT_S = 0.5
 
 # Half of the machine's memory is the store's; these need far less until they are stopped.
 MOST_MEMORY_MB = 3_000
+
+FORMS = ("application/json", "text/csv", "application/vnd.apache.arrow.stream")
 
 Ask = Callable[[str, str], Awaitable[str]]
 """Asks one statement in a form, and tells the kind of the error; empty: it was answered."""
@@ -72,13 +76,12 @@ async def in_terminal(data: Path) -> AsyncIterator[Ask]:
 
 
 async def try_all(ask: Ask) -> None:
-    for form in ("application/json", "text/csv"):
+    for form in FORMS[:2]:
         passed = [hostile for hostile in REFUSED if await ask(hostile.sql, form) != "sql_refused"]
         assert passed == []
-    forms = ("application/json", "text/csv", "application/vnd.apache.arrow.stream")
     for at, hostile in enumerate(BOUNDED):
-        assert await ended(ask, hostile, forms[at % 3]), hostile
-    for form in forms:
+        assert await ended(ask, hostile, FORMS[at % 3]), hostile
+    for form in FORMS:
         assert await ask("SELECT count(*) FROM node", form) == ""
 
 
@@ -106,6 +109,29 @@ async def test_in_the_terminal(tmp_path: Path, solarocpp_cli: Cli) -> None:
         done = solarocpp_cli(data, "sql", "-", stdin=hostile.sql, exits=1)
         assert (done.stdout, done.stderr[:11]) == ("", "solarocpp: ")
     assert "identifier\nCP001\n" in solarocpp_cli(data, "sql", "FROM charger SELECT identifier").stdout
+
+
+@pytest.mark.skipif(extension_file("quack") is None, reason="the quack extension is not here")
+def test_over_quack(tmp_path: Path, running_server: Serve, solarocpp_cli: Cli) -> None:
+    data = tmp_path / "data"
+    solarocpp_cli(data, "charger", "add", "CP001")
+    options = ["--quack", "127.0.0.1:0", "--sql-deadline-s", str(LIMIT_S)]
+    with running_server(data, *options) as server, q.open(f"quack:{server.quack}", token=server.token) as con:
+        passed = [hostile for hostile in REFUSED if not refused_by(con, hostile.sql)]
+        assert passed == []
+        for hostile in BOUNDED:
+            refused_by(con, hostile.sql)
+            assert con.sql("SELECT identifier FROM charger").fetchall() == [("CP001",)], hostile
+        assert peak_memory_mb(server.process.pid) < MOST_MEMORY_MB
+    assert sorted(path.name for path in data.iterdir()) == UNTOUCHED
+
+
+def refused_by(con: duckdb.DuckDBPyConnection, sql: str) -> bool:
+    try:
+        con.sql(sql).fetchmany(10)
+    except SqlRefused:
+        return True
+    return False
 
 
 def peak_memory_mb(pid: int) -> int:

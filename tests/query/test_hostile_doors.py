@@ -1,6 +1,7 @@
-"""The hostile list through all three doors: a server's HTTP API, the command line on files at rest, and quack.
+"""The hostile list through two of the doors: a server's HTTP API, and the command line on files at rest.
 
-Through each, what is refused is refused before it runs, what is bounded ends, and the store has what it had.
+The third, quack, is tried in `test_hostile_quack`. Through each, what is refused is refused before it runs,
+what is bounded ends, and the store has what it had.
 """
 
 from __future__ import annotations
@@ -11,16 +12,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
 import httpx
 import pytest
 from hostile import BOUNDED, REFUSED, Hostile
 
-import solarocpp.query as q
 from solarocpp.cli.client import reach_api
 from solarocpp.cli.options import Where
-from solarocpp.errors import RequestRefused, SqlRefused
-from solarocpp.query.quack import extension_file
+from solarocpp.errors import RequestRefused
 
 if TYPE_CHECKING:
     from conftest import Cli, Serve
@@ -109,29 +107,6 @@ async def test_in_the_terminal(tmp_path: Path, solarocpp_cli: Cli) -> None:
         done = solarocpp_cli(data, "sql", "-", stdin=hostile.sql, exits=1)
         assert (done.stdout, done.stderr[:11]) == ("", "solarocpp: ")
     assert "identifier\nCP001\n" in solarocpp_cli(data, "sql", "FROM charger SELECT identifier").stdout
-
-
-@pytest.mark.skipif(extension_file("quack") is None, reason="the quack extension is not here")
-def test_over_quack(tmp_path: Path, running_server: Serve, solarocpp_cli: Cli) -> None:
-    data = tmp_path / "data"
-    solarocpp_cli(data, "charger", "add", "CP001")
-    options = ["--quack", "127.0.0.1:0", "--sql-deadline-s", str(LIMIT_S)]
-    with running_server(data, *options) as server, q.open(f"quack:{server.quack}", token=server.token) as con:
-        passed = [hostile for hostile in REFUSED if not refused_by(con, hostile.sql)]
-        assert passed == []
-        for hostile in BOUNDED:
-            refused_by(con, hostile.sql)
-            assert con.sql("SELECT identifier FROM charger").fetchall() == [("CP001",)], hostile
-        assert peak_memory_mb(server.process.pid) < MOST_MEMORY_MB
-    assert sorted(path.name for path in data.iterdir()) == UNTOUCHED
-
-
-def refused_by(con: duckdb.DuckDBPyConnection, sql: str) -> bool:
-    try:
-        con.sql(sql).fetchmany(10)
-    except SqlRefused:
-        return True
-    return False
 
 
 def peak_memory_mb(pid: int) -> int:

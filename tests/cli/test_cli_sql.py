@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -43,6 +44,9 @@ def test_parameters_of_both_kinds_are_wrong_usage(given: list[str], reason: str)
     with pytest.raises(WrongUsage, match=reason):
         read_parameters(given)
 
+
+# Of the threads that run a statement, the one that fails has the others interrupted; now and then DuckDB tells of that.
+WHY = "Could not convert string 'x' to INT32|Interrupted"
 
 TWO = "SELECT $a + 1 AS a, $b AS b"
 
@@ -168,9 +172,9 @@ def test_an_answer_that_breaks_off_is_an_error(
             code, out, err = run("sql", failing, "--format", "csv")
             log = [json.loads(line) for line in server.log.splitlines()]
         (cut,) = [line for line in log if line["event"] == "answer_cut"]
-        assert "Could not convert string 'x' to INT32" in cut["reason"]
+        assert re.search(WHY, cut["reason"])
     else:
         code, out, err = run("sql", failing, "--format", "csv")
-        assert "Could not convert string 'x' to INT32" in err
+        assert re.search(WHY, err)
     assert (code, out.startswith("n\n1\n")) == (1, True)
     assert "broke off, what came is not all" in err

@@ -23,8 +23,8 @@ ARROW = {"Accept": "application/vnd.apache.arrow.stream"}
 
 # More than the buffers of two sockets hold, and it would take hours.
 ENDLESS = "SELECT range AS n, 'a text that fills the buffers' AS text FROM range(1000000000000)"
-# Hundreds of thousands of rows are on their way when it fails. The window keeps it in one thread: of several, the one
-# that fails has the others interrupted, and DuckDB may tell of that instead.
+# Hundreds of thousands of rows are on their way when it fails. Of the threads that run it, the one that fails has the
+# others interrupted; now and then DuckDB tells of that instead.
 FAILING = "SELECT CASE WHEN row_number() OVER () < 1000000 THEN '1' ELSE 'x' END::INT AS n FROM range(2000000)"
 
 

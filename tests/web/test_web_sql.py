@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -120,7 +121,7 @@ async def test_streamed_answers_have_all_rows_or_as_many_as_asked_for(api: Serve
     [
         ("EXPLAIN SELECT 1", 1),
         ("DESCRIBE SELECT 1 AS a, 2 AS b", 2),
-        ("PRAGMA table_info('meta')", 4),
+        ("PRAGMA table_info('migration')", 2),
         ("SELECT 1 AS a, 2 AS a", 1),
         ("SHOW TABLES", 24),
         ("SUMMARIZE SELECT 1 AS a, 2 AS b", 2),
@@ -190,9 +191,9 @@ async def test_an_error_in_the_middle_cuts_the_connection(api: Served, headers: 
     """A file that merely ends early would be taken for the whole answer."""
     with capture_logs() as logs, pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
         await ask(api, FAILING, headers)
-    assert [(line["event"], "Could not convert string 'x'" in line["reason"]) for line in logs] == [
-        ("answer_cut", True)
-    ]
+    (line,) = logs
+    assert line["event"] == "answer_cut"
+    assert re.search("Could not convert string 'x'|Interrupted", line["reason"])
 
 
 @pytest.mark.slow

@@ -161,12 +161,18 @@ def _judge(text: str) -> str:
     return statement
 
 
+# What DuckDB puts in front of an error that comes after the first rows.
+_WRAPPED = re.compile(
+    r"Invalid Input Error: Attempting to execute an unsuccessful or closed pending query result\nError: "
+)
+
+
 def refusal(error: Exception, statement: str, *, above: int = 0) -> SqlRefused:
     """Makes what DuckDB says of a statement an error of ours, with the place it is about.
 
     `above` is how many lines stood before the statement in the text that was run.
     """
-    said, place = split_message(str(error), statement, above=above)
+    said, place = split_message(_WRAPPED.sub("", str(error)), statement, above=above)
     if place is None:
         return SqlRefused(said)
     return SqlRefused(said + place.drawing, line=place.line, column=place.column, excerpt=place.excerpt)

@@ -80,12 +80,11 @@ class HttpLink:
         read = _READERS.get(answer.headers.get("content-type", ""))
         if not types or read is None:
             raise StoreError(f"{self._url} is an older solarocpp, or none. Use its version here, or a newer one there.")
-        return read(self._con.cursor(), answer.content, types)
+        return read(_cursor(self._con), answer.content, types)
 
     def close(self) -> None:
-        """Ends it."""
+        """Ends it; the database of answers goes with the last of them."""
         self._http.close()
-        self._con.close()
 
     def _refuse(self, answer: httpx.Response) -> NoReturn:
         try:
@@ -148,10 +147,17 @@ def _is_nested(kind: str) -> bool:
 
 
 def _here() -> duckdb.DuckDBPyConnection:
-    """Where answers are. Each is on a cursor of its own, whose temporary table goes when nobody has the answer."""
+    """Opens the database that answers are kept in."""
     con = duckdb.connect(config=OFFLINE)
     con.execute("SET GLOBAL TimeZone = 'UTC'")
     return con
+
+
+def _cursor(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A cursor for one answer, whose temporary table goes when nobody has the answer any more."""
+    cursor = con.cursor()
+    cursor.execute("SET enable_progress_bar = false")  # it would go to the output of a script
+    return cursor
 
 
 class QuackLink:
@@ -181,7 +187,7 @@ class QuackLink:
             raise QueryError("Quack carries no parameters: write them into the statement, or open the http:// address.")
         try:
             # As a statement: a relation would have the server run it three times, to be bound, and again to be run.
-            con = self._con.cursor()
+            con = _cursor(self._con)
             con.execute(f"CREATE TEMP TABLE answer AS FROM quack_query({_text(self._uri)}, {_text(statement)})")
             return con.table("answer")
         except duckdb.IOException as exc:
@@ -195,8 +201,7 @@ class QuackLink:
             raise SqlRefused(str(exc)) from exc
 
     def close(self) -> None:
-        """Ends it."""
-        self._con.close()
+        """Asks nothing more; the database of answers, and its way to the server, go with the last of them."""
 
 
 def _text(content: str) -> str:

@@ -4,7 +4,8 @@
     text/csv                              names, then rows, as long as it takes
     application/vnd.apache.arrow.stream   the same for programs; needs pyarrow on the server
 
-The long forms are sent while the query runs, and never held as a whole. What goes wrong before the first
+The long forms are sent while the query runs, and never held as a whole. A client that leaves ends its
+query, in each form. What goes wrong before the first
 rows is told in words, with a status; later there is no place for words any more, so the connection is
 cut: HTTP lets a client notice that (the last chunk is missing), and ours and everybody's do.
 """
@@ -15,7 +16,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -51,15 +52,12 @@ log = structlog.get_logger()
 
 
 class Stream(Protocol):
-    """`stream_csv` or `stream_arrow`."""
+    """Answers a statement: first what its columns are, then the bytes of the answer."""
 
     def __call__(
         self, con: Connection, text: str, parameters: q.Parameters = (), *, limit: int | None = None
     ) -> Iterator[q.Piece]:
         """Answers piece by piece."""
-
-
-STREAMS: Final[dict[str, Stream]] = {CSV: q.stream_csv, ARROW: q.stream_arrow}
 
 
 class SqlQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,23 +78,41 @@ class SqlRows(Rows, frozen=True):
     types: tuple[str, ...]
 
 
+def _answer_json(
+    con: Connection, text: str, parameters: q.Parameters = (), *, limit: int | None = None
+) -> Iterator[q.Piece]:
+    answer = q.answer_sql(con, text, parameters, limit=limit)
+    yield q.Columns(answer.columns, answer.types)
+    yield ENCODER.encode(SqlRows(answer.columns, answer.rows, answer.truncated, answer.types))
+
+
+class _Form(NamedTuple):
+    answer: Stream
+    timeout_s: float
+    """If the question names none."""
+    limit: int | None
+    """If the question names none; None: all rows."""
+    most: int | None
+    """The largest limit; None: there is none."""
+
+
+_FORMS: Final[dict[str, _Form]] = {
+    JSON: _Form(_answer_json, DEFAULT_TIMEOUT_S, DEFAULT_LIMIT, MAX_LIMIT),
+    CSV: _Form(q.stream_csv, MAX_TIMEOUT_S, None, None),
+    ARROW: _Form(q.stream_arrow, MAX_TIMEOUT_S, None, None),
+}
+
+
 @post("/sql", summary="One read-only SQL statement", status_code=200, guards=[needs_whole_box])
 async def answer_question(
     request: Request[Any, Any, Any], data: JSONBody[SqlQuestion], store: NamedDependency[Store]
 ) -> Response[bytes]:
     """Runs one read-only SQL statement; 408 if it takes longer than it may. As JSON, CSV or Arrow, by `Accept`."""
-    form = _choose_form(request)
-    if form != JSON:
-        return _Streamed(store, STREAMS[form], data, form)
-    limit = DEFAULT_LIMIT if data.limit is None else data.limit
-    if limit > MAX_LIMIT:
-        raise ValidationException(f"limit: At most {MAX_LIMIT} rows as JSON; {CSV} and {ARROW} have no limit.")
-
-    def ask(con: Connection) -> bytes:
-        answer = q.answer_sql(con, data.query, data.parameters, limit=limit)
-        return ENCODER.encode(SqlRows(answer.columns, answer.rows, answer.truncated, answer.types))
-
-    return Response(await store.read(ask, limit_s=data.timeout or DEFAULT_TIMEOUT_S), media_type=JSON)
+    media_type = _choose_form(request)
+    most = _FORMS[media_type].most
+    if most is not None and data.limit is not None and data.limit > most:
+        raise ValidationException(f"limit: At most {most} rows as JSON; {CSV} and {ARROW} have no limit.")
+    return _Streamed(store, data, media_type)
 
 
 def _choose_form(request: Request[Any, Any, Any]) -> str:
@@ -106,7 +122,7 @@ def _choose_form(request: Request[Any, Any, Any]) -> str:
         ClientException: 406, it takes nothing that we make.
     """
     arrow = find_spec("pyarrow") is not None
-    forms = [JSON, CSV, *([ARROW] if arrow else [])]
+    forms = [form for form in _FORMS if form != ARROW or arrow]
     form = request.accept.best_match(forms)
     if form is None:
         missing = "" if arrow else f" For {ARROW}, install pyarrow beside the server: pip install 'solarocpp[arrow]'."
@@ -116,14 +132,17 @@ def _choose_form(request: Request[Any, Any, Any]) -> str:
 
 
 class _Streamed(Response[bytes]):
-    """An answer that is sent while it is made."""
+    """An answer that is sent while it is made, and ended when nobody is there any more to read it."""
 
-    def __init__(self, store: Store, stream: Stream, question: SqlQuestion, form: str) -> None:
-        super().__init__(b"", media_type=form)
+    def __init__(self, store: Store, question: SqlQuestion, media_type: str) -> None:
+        super().__init__(b"", media_type=media_type)
+        form = _FORMS[media_type]
         self._store = store
-        self._ask = partial(stream, text=question.query, parameters=question.parameters, limit=question.limit)
-        self._form = form
-        self._limit_s = question.timeout or MAX_TIMEOUT_S
+        self._ask = partial(
+            form.answer, text=question.query, parameters=question.parameters, limit=question.limit or form.limit
+        )
+        self._form = media_type
+        self._limit_s = question.timeout or form.timeout_s
 
     def to_asgi_response(self, *_: Any, **__: Any) -> ASGIApp:  # type: ignore[override]  # any ASGI app will do
         """Is called by Litestar to have something that sends."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -43,6 +44,9 @@ def test_parameters_of_both_kinds_are_wrong_usage(given: list[str], reason: str)
     with pytest.raises(WrongUsage, match=reason):
         read_parameters(given)
 
+
+# Of the threads that run a statement, the one that fails has the others interrupted; now and then DuckDB tells of that.
+WHY = "Could not convert string 'x' to INT32|Interrupted"
 
 TWO = "SELECT $a + 1 AS a, $b AS b"
 
@@ -162,15 +166,15 @@ def test_an_answer_that_breaks_off_is_an_error(
     served: bool,  # noqa: FBT001
 ) -> None:
     run("charger", "add", "CP001")
-    failing = "SELECT CASE WHEN range < 1000000 THEN '1' ELSE 'x' END::INT AS n FROM range(2000000)"
+    failing = "SELECT CASE WHEN row_number() OVER () < 1000000 THEN '1' ELSE 'x' END::INT AS n FROM range(2000000)"
     if served:
         with running_server(tmp_path / "data") as server:
             code, out, err = run("sql", failing, "--format", "csv")
             log = [json.loads(line) for line in server.log.splitlines()]
         (cut,) = [line for line in log if line["event"] == "answer_cut"]
-        assert "Could not convert string 'x' to INT32" in cut["reason"]
+        assert re.search(WHY, cut["reason"])
     else:
         code, out, err = run("sql", failing, "--format", "csv")
-        assert "Could not convert string 'x' to INT32" in err
+        assert re.search(WHY, err)
     assert (code, out.startswith("n\n1\n")) == (1, True)
     assert "broke off, what came is not all" in err

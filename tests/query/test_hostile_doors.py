@@ -1,7 +1,7 @@
 """The hostile list through two of the doors: a server's HTTP API, and the command line on files at rest.
 
-The third, quack, has its own test. Through each, what is refused is refused before it runs, what is bounded
-ends, and the store has what it had.
+The third, quack, is tried in `test_hostile_quack`. Through each, what is refused is refused before it runs,
+what is bounded ends, and the store has what it had.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ LIMIT_S = 0.5
 
 # Half of the machine's memory is the store's; these need far less until they are stopped.
 MOST_MEMORY_MB = 3_000
+
+FORMS = ("application/json", "text/csv", "application/vnd.apache.arrow.stream")
 
 Ask = Callable[[str, str], Awaitable[str]]
 """Asks one statement in a form, and tells the kind of the error; empty: it was answered."""
@@ -72,13 +74,12 @@ async def in_terminal(data: Path) -> AsyncIterator[Ask]:
 
 
 async def try_all(ask: Ask) -> None:
-    for form in ("application/json", "text/csv"):
+    for form in FORMS[:2]:
         passed = [hostile for hostile in REFUSED if await ask(hostile.sql, form) != "sql_refused"]
         assert passed == []
-    forms = ("application/json", "text/csv", "application/vnd.apache.arrow.stream")
     for at, hostile in enumerate(BOUNDED):
-        assert await ended(ask, hostile, forms[at % 3]), hostile
-    for form in forms:
+        assert await ended(ask, hostile, FORMS[at % 3]), hostile
+    for form in FORMS:
         assert await ask("SELECT count(*) FROM node", form) == ""
 
 

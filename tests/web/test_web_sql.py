@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -23,8 +24,9 @@ ARROW = {"Accept": "application/vnd.apache.arrow.stream"}
 
 # More than the buffers of two sockets hold, and it would take hours.
 ENDLESS = "SELECT range AS n, 'a text that fills the buffers' AS text FROM range(1000000000000)"
-# Some hundred thousand rows are on their way when it fails.
-FAILING = "SELECT CASE WHEN range < 1000000 THEN '1' ELSE 'x' END::INT AS n FROM range(2000000)"
+# Hundreds of thousands of rows are on their way when it fails. Of the threads that run it, the one that fails has the
+# others interrupted; now and then DuckDB tells of that instead.
+FAILING = "SELECT CASE WHEN row_number() OVER () < 1000000 THEN '1' ELSE 'x' END::INT AS n FROM range(2000000)"
 
 
 async def ask(api: Served, query: str, headers: dict[str, str] | None = None, **options: Any) -> httpx.Response:
@@ -119,7 +121,7 @@ async def test_streamed_answers_have_all_rows_or_as_many_as_asked_for(api: Serve
     [
         ("EXPLAIN SELECT 1", 1),
         ("DESCRIBE SELECT 1 AS a, 2 AS b", 2),
-        ("PRAGMA table_info('meta')", 4),
+        ("PRAGMA table_info('migration')", 2),
         ("SELECT 1 AS a, 2 AS a", 1),
         ("SHOW TABLES", 24),
         ("SUMMARIZE SELECT 1 AS a, 2 AS b", 2),
@@ -174,14 +176,24 @@ async def test_a_client_that_leaves_ends_its_query(api: Served, headers: dict[st
 
 
 @pytest.mark.slow
+async def test_a_client_that_is_tired_of_waiting_ends_its_query(api: Served) -> None:
+    """As above, before there is anything to send."""
+    body = {"query": "SELECT count(*) FROM range(1000000) a, range(1000000) b", "timeout": 500}
+    for _ in range(6):
+        with pytest.raises(httpx.ReadTimeout):
+            await api.http.post("/api/sql", json=body, timeout=0.2)
+    assert (await ask(api, "SELECT 1", timeout=10)).json()["rows"] == [[1]]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("headers", [CSV, ARROW])
 async def test_an_error_in_the_middle_cuts_the_connection(api: Served, headers: dict[str, str]) -> None:
     """A file that merely ends early would be taken for the whole answer."""
     with capture_logs() as logs, pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
         await ask(api, FAILING, headers)
-    assert [(line["event"], "Could not convert string 'x'" in line["reason"]) for line in logs] == [
-        ("answer_cut", True)
-    ]
+    (line,) = logs
+    assert line["event"] == "answer_cut"
+    assert re.search("Could not convert string 'x'|Interrupted", line["reason"])
 
 
 @pytest.mark.slow

@@ -85,9 +85,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
     ),
     "export": Command(
         "solarocpp.cli.files:export",
-        "Writes Parquet files, for whoever does not speak to the store.",
+        "Writes Parquet files of what is new or changed.",
         "export --since 2026-03-01",
-        "Only what is new or changed is written, so it may run every night; killed, it is taken up where it stopped. "
+        "It may run every night; killed, it is taken up where it stopped. What retention removes stays in the files. "
         "Read a folder as one dataset: FROM 'data/exports/datum/**/*.parquet' in DuckDB, "
         "pandas.read_parquet('data/exports/datum'), polars.scan_parquet('data/exports/datum').",
     ),

@@ -15,9 +15,7 @@ from solarocpp.cli.output import print_objects
 from solarocpp.cli.progress import progress_bar
 from solarocpp.errors import StoreError, WrongUsage
 
-app = App(
-    "snapshot", help_format="plaintext", help_epilogue="Example: solarocpp snapshot --to /backup/solarocpp.duckdb"
-)
+app = App("snapshot", help_format="plaintext", help_epilogue="Example: solarocpp snapshot")
 
 
 @app.default

@@ -27,7 +27,7 @@ def verbs(app: App, *path: str) -> Iterator[tuple[str, ...]]:
         nested = [found for found in command if not found.startswith("-")]
         if nested:
             yield from verbs(command, *path, name)
-        else:
+        if not nested or command.default_command is not None:
             yield (*path, name)
 
 
@@ -63,6 +63,7 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("datums",),
         ("demo",),
         ("events",),
+        ("export",),
         ("links",),
         ("rebuild",),
         ("serve",),
@@ -70,6 +71,8 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("settings", "set"),
         ("settings", "show"),
         ("simulate",),
+        ("snapshot",),
+        ("snapshot", "list"),
         ("sql",),
         ("tls", "check"),
         ("tls", "init"),

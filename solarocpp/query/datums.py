@@ -9,9 +9,7 @@ A roll-up says of each property, by its class (spec section 10, and what is ours
 * interval (`wattHoursDiff`): the sum. SolarNetwork averages it; but it is energy;
 * status (`status`, `token`, `sessionId`, ...): the newest, where SolarNetwork takes the most frequent.
 
-Registers are followed as in session totals. One that falls and stays down was reset: it counts from
-zero again. One that falls and comes back in one jump, over more than half of the fall and up to where
-it was, had a glitch or was relative for a while (Q84, Q86): what it said meanwhile counts nothing.
+Registers are followed as `store.stitching` says, like those of session totals.
 
 Periods are UTC. A stream without a datum in a period has no row for it.
 """
@@ -38,6 +36,7 @@ from solarocpp.query.filters import (
     time_conditions,
 )
 from solarocpp.store.schema import DATUM, LATEST_VIEW, PHASES, PROPERTIES
+from solarocpp.store.stitching import SESSION, stitching_projections
 
 Aggregate = Literal["hour", "day", "month"]
 """Lengths of the periods datums are rolled up to; UTC."""
@@ -47,10 +46,6 @@ Aggregate = Literal["hour", "day", "month"]
 NEIGHBOURS = timedelta(days=14)
 
 _KEYS = ("created", "nodeId", "sourceId")
-_READINGS = 'PARTITION BY "nodeId", "sourceId" ORDER BY created'
-_EARLIER = f"{_READINGS} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
-_LATER = f"{_READINGS} ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"
-
 _STATUS = frozenset(row.name for row in DATUM.columns if row.type != "DOUBLE")
 _MEASURANDS: Mapping[str, str] = {row.name + phase: row.measurand for row in PROPERTIES for phase in ("", *PHASES)}
 
@@ -127,7 +122,8 @@ def _limit(rows: DuckDBPyRelation, span: TimeRange) -> DuckDBPyRelation:
 
 def _roll_up(rows: DuckDBPyRelation, names: list[str], span: TimeRange, period: str) -> DuckDBPyRelation:
     there = [name for name in names if name in rows.columns]
-    rows = rows.project(", ".join(map(quote, (*_KEYS, *there))))
+    session = [name for name in ("transactionId",) if name in rows.columns and name not in there]
+    rows = rows.project(", ".join(map(quote, (*_KEYS, *there, *session))))
     registers = [name for name in there if property_class(name) == "accumulating"]
     if registers:
         rows = _steps(_limit(rows, _widen(span)), registers)
@@ -159,43 +155,11 @@ def _shift(moment: datetime | None, by: timedelta) -> datetime | None:
         return None
 
 
-# What is worked out about each reading of a register {r}, one projection after another. A helper column is
-# called like the register, a space, and its name here, so no property can be in its way. Each fall of the
-# register begins a new stretch of readings; `returned` is set on the one reading of a stretch, if any, that
-# gets back to the level of before the fall, and in a jump.
-_DIP_STAGES: tuple[Mapping[str, str], ...] = (
-    {"before": f"lag({{r}} IGNORE NULLS) OVER ({_READINGS})"},
-    {
-        # With count(*) FILTER in a window, 20,000 readings take 173 ms; so they take 7.
-        "falls": f"sum(({{r}} < {{before}})::INTEGER) OVER ({_READINGS})",
-        "level": f"last_value(CASE WHEN {{r}} < {{before}} THEN {{before}} END IGNORE NULLS) OVER ({_EARLIER})",
-        "fall": f"last_value(CASE WHEN {{r}} < {{before}} THEN {{before}} - {{r}} END IGNORE NULLS) OVER ({_EARLIER})",
-    },
-    {"returned": "CASE WHEN {before} < {level} AND {r} >= {level} AND {r} - {before} > {fall} / 2 THEN {falls} END"},
-    {"return": f"first_value({{returned}} IGNORE NULLS) OVER ({_LATER})"},
-)
-_DIP = "CASE WHEN {return} = {falls} AND {returned} IS NULL THEN NULL ELSE {r} END"
-
-_STEP_STAGES: tuple[Mapping[str, str], ...] = ({"before": f"lag({{r}} IGNORE NULLS) OVER ({_READINGS})"},)
-_STEP = "CASE WHEN {r} < {before} THEN {r} WHEN {before} IS NULL AND {r} IS NOT NULL THEN 0 ELSE {r} - {before} END"
-
-
 def _steps(rows: DuckDBPyRelation, registers: list[str]) -> DuckDBPyRelation:
     """Replaces each reading of the registers by how far they went since the reading before."""
-    # Twice, since a dip may have a dip: a register of the session's own (Q84) that was reset by a reboot (Q83).
-    for _ in range(2):
-        rows = _replace(rows, registers, _DIP_STAGES, _DIP)
-    return _replace(rows, registers, _STEP_STAGES, _STEP)
-
-
-def _replace(
-    rows: DuckDBPyRelation, registers: list[str], stages: Iterable[Mapping[str, str]], result: str
-) -> DuckDBPyRelation:
-    helpers = [helper for stage in stages for helper in stage]
-    spelled = [{"r": quote(r), **{helper: quote(f"{r} {helper}") for helper in helpers}} for r in registers]
-    for stage in stages:
-        added = [f"{sql.format_map(names)} AS {names[helper]}" for names in spelled for helper, sql in stage.items()]
-        rows = rows.project("*, " + ", ".join(added))
-    excluded = ", ".join(names[helper] for names in spelled for helper in helpers)
-    replaced = ", ".join(f"{result.format_map(names)} AS {names['r']}" for names in spelled)
-    return rows.project(f"* EXCLUDE ({excluded}) REPLACE ({replaced})")
+    session = SESSION if "transactionId" in rows.columns else None
+    for projection in stitching_projections(registers, session=session):
+        rows = rows.project(projection)
+    replaced = ", ".join(f"{quote(f'{r} rise')} AS {quote(r)}" for r in registers)
+    helpers = ", ".join(quote(f"{r} {helper}") for r in registers for helper in ("since", "rise", "note"))
+    return rows.project(f"* EXCLUDE ({helpers}) REPLACE ({replaced})")

@@ -3,12 +3,7 @@
 Totals are written once, as SQL (`totals_sql`), and used twice: kept in `sessionTotal` when a session
 ends, and again when late datums of it arrive; and computed by the `session` view while it runs.
 
-The energy of a session is what its register rose by. Registers do not only rise (Q83, Q84, Q86):
-
-* A drop that stays is a reset: the register counts from 0 again, so its new value is added.
-* A drop that recovers is a glitch, or a charger that sends a register of its own for the session
-  between lifetime readings at start and stop: what lies between drop and recovery counts nothing.
-  It has recovered when one step rises by more than half of the drop, to the level before it or above.
+The energy of a session is what its register rose by, followed as `stitching` says.
 """
 
 from __future__ import annotations
@@ -23,6 +18,7 @@ from solarocpp.store.database import Connection
 from solarocpp.store.effects import SessionEnded, SessionRefused, SessionStarted
 from solarocpp.store.rows import Value, as_json, insert_rows, quoted, unfolded
 from solarocpp.store.schema import CHARGE_SESSION, TOTAL_COLUMNS
+from solarocpp.store.stitching import stitched_sql
 
 REFUSED = "Refused"
 """`endReason` of a start we did not accept; such rows are not in the `session` view."""
@@ -172,13 +168,16 @@ def totals_sql(chosen: str, datum_columns: Collection[str]) -> str:
         register=_whole("wattHours", datum_columns),
         power=_whole("watts", datum_columns),
         slope_s=_SLOPE_S,
+        steps=stitched_sql(
+            "FROM sample WHERE register IS NOT NULL", ["register"], partition='"sessionId", "sourceId"', session=None
+        ),
     )
 
 
 # A register that counts in steps of 10 Wh is wrong by 0.6 kW over a minute, by 36 kW over a second.
 _SLOPE_S = 60
 
-# One step a clause: samples, registers, dips, what is kept, its steps, one line a stream, the better line.
+# One step a clause: samples, steps of their registers, one line a stream, the better line.
 _TOTALS = """
 WITH chosen AS ({chosen}),
 sample AS (
@@ -192,34 +191,12 @@ observed AS (
     SELECT "sessionId", count(*) AS readings, max(created) AS newest, max(power) AS peak
     FROM sample GROUP BY "sessionId"
 ),
-reading AS (
-    SELECT "sessionId", "sourceId", own, created, register,
-        lag(register) OVER series AS before, row_number() OVER series AS n
-    FROM sample WHERE register IS NOT NULL
-    WINDOW series AS (PARTITION BY "sessionId", "sourceId" ORDER BY created)
-),
-dip AS (
-    SELECT d."sessionId", d."sourceId", d.n AS first, min(r.n) AS beyond
-    FROM reading d JOIN reading r ON r."sessionId" = d."sessionId" AND r."sourceId" = d."sourceId"
-        AND r.n > d.n AND r.register >= d.before AND r.register - r.before > (d.before - d.register) / 2
-    WHERE d.register < d.before GROUP BY ALL
-),
-kept AS (
-    SELECT "sessionId", "sourceId", own, created, register,
-        lag(register) OVER series AS before, lag(created) OVER series AS since
-    FROM reading r WHERE NOT EXISTS (
-        FROM dip WHERE dip."sessionId" = r."sessionId" AND dip."sourceId" = r."sourceId"
-            AND r.n >= dip.first AND r.n < dip.beyond)
-    WINDOW series AS (PARTITION BY "sessionId", "sourceId" ORDER BY created)
-),
 step AS (
-    SELECT *, CASE WHEN register >= before THEN register - before ELSE register END AS rise,
-        (epoch_us(created) - epoch_us(since)) / 1e6 AS seconds
-    FROM kept
+    SELECT *, "register rise" AS rise, (epoch_us(created) - epoch_us("register since")) / 1e6 AS seconds
+    FROM ({steps}) WHERE "register rise" IS NOT NULL
 ),
 line AS (
-    SELECT "sessionId", coalesce(sum(rise) FILTER (before IS NOT NULL), 0) AS energy,
-        max(rise * 3600 / seconds) FILTER (before IS NOT NULL AND seconds >= {slope_s}) AS slope,
+    SELECT "sessionId", sum(rise) AS energy, max(rise * 3600 / seconds) FILTER (seconds >= {slope_s}) AS slope,
         count(*) + CASE WHEN own AND count(*) > 1 THEN 1e9 ELSE 0 END AS weight
     FROM step GROUP BY "sessionId", "sourceId", own
 ),

@@ -1,0 +1,133 @@
+"""How a register is followed, from reading to reading: the rule itself, on a table of its own."""
+
+from __future__ import annotations
+
+import json
+
+import duckdb
+import pytest
+
+from solarocpp.store.stitching import shifted_sql, stitched_sql
+
+Reading = float | None
+TABLE = """CREATE TABLE "resetRecord" (
+    created TIMESTAMPTZ, "nodeId" BIGINT, "sourceId" VARCHAR, property VARCHAR, "final" DOUBLE, "start" DOUBLE)"""
+NOTES = {"reset": "!", "ignored": "~", "returned": "^", None: ""}
+
+OF_ONE_SESSION: dict[str, tuple[list[Reading], str]] = {
+    "rises": ([1000, 1500, 2500], "0 500 1000"),
+    "is missing in between": ([1000, None, 2500], "0 - 1500"),
+    "begins late": ([None, 1000, 1500], "- 0 500"),
+    # Q83
+    "is reset": ([1000, 3000, 50, 500], "0 2000 50! 450"),
+    "climbs back after a reset": ([1000, 3000, 0, 1000, 2000, 3000], "0 2000 0! 1000 1000 1000"),
+    # Q86
+    "glitches": ([5000, 5100, 0, 5200], "0 100 -~ 100^"),
+    "glitches twice as long": ([5000, 0, 0, 5200], "0 -~ -~ 200^"),
+    # Q84, and a reboot on the way
+    "is relative in between": ([5000, 0, 900, 1800, 6800], "0 -~ -~ -~ 1800^"),
+    "is relative, and reset on the way": ([5000, 0, 900, 0, 400, 6300], "0 -~ -~ -~ -~ 1300^"),
+    "has a glitch within what is relative": ([9000, 0, 900, 0, 1000, 9999], "0 -~ -~ -~ -~ 999^"),
+    # By just half of the fall: no jump.
+    "comes back by half of the fall": ([1000, 0, 500, 1000], "0 0! 500 500"),
+    "comes back by more than half of the fall": ([1000, 0, 499, 1000], "0 -~ -~ 0^"),
+    "does not quite come back": ([1000, 0, 999], "0 0! 999"),
+}
+
+
+def stitched(readings: list[tuple[int | None, Reading]], *, records: str = "", session: bool = True) -> str:
+    """The rises, a word a reading: `-` for none, `!` at a reset, `~` where it is ignored, `^` where it returned."""
+    with duckdb.connect() as con:
+        con.execute(TABLE)
+        con.execute(records)
+        rows = [{"n": n, "t": number, "r": wh} for n, (number, wh) in enumerate(readings)]
+        con.execute(
+            """CREATE TABLE reading AS SELECT TIMESTAMPTZ '2026-03-01 10:00:00Z' + to_minutes(n) AS created,
+                1 AS "nodeId", '/a' AS "sourceId", t AS "transactionId", r AS "wattHours"
+            FROM (SELECT unnest(from_json(?, '[{"n": "BIGINT", "t": "BIGINT", "r": "DOUBLE"}]'), recursive := true))""",
+            [json.dumps(rows)],
+        )
+        own = {} if session else {"session": None}
+        sql = stitched_sql(shifted_sql("FROM reading", ["wattHours"]), ["wattHours"], shifted=True, **own)
+        plain = stitched_sql("FROM reading", ["wattHours"], **own)
+        chosen = 'SELECT "wattHours rise", "wattHours note" FROM ({}) ORDER BY created'
+        if not records:
+            assert con.sql(chosen.format(plain)).fetchall() == con.sql(chosen.format(sql)).fetchall()
+        found = con.sql(chosen.format(sql)).fetchall()
+        assert con.sql(f"FROM ({sql}) LIMIT 0").columns == [
+            *con.sql("FROM reading LIMIT 0").columns,
+            "wattHours since",
+            "wattHours rise",
+            "wattHours note",
+        ]
+    return " ".join(("-" if rise is None else f"{rise:g}") + NOTES[note] for rise, note in found)
+
+
+@pytest.mark.parametrize("session", [True, False], ids=["stream", "session"])
+@pytest.mark.parametrize(("values", "rises"), OF_ONE_SESSION.values(), ids=OF_ONE_SESSION.keys())
+def test_register_that(values: list[Reading], rises: str, *, session: bool) -> None:
+    """Among the readings of one session it goes the same whether others are looked at or not."""
+    assert stitched([(1, value) for value in values], session=session) == rises
+
+
+class TestSessions:
+    """A register over several sessions of one connector, and what is between them."""
+
+    def test_register_that_starts_anew_with_each_session_counts_each(self) -> None:
+        """Q83: only start and stop are sent, and the second is one step past the level of the first."""
+        assert stitched([(1, 0), (1, 5000), (2, 0), (2, 6000)]) == "0 5000 0! 6000"
+
+    def test_register_that_starts_anew_when_the_car_leaves_counts_each(self) -> None:
+        assert stitched([(1, 0), (1, 5000), (None, 0), (2, 0), (2, 6000)]) == "0 5000 0! 0 6000"
+
+    def test_register_that_is_relative_within_each_session(self) -> None:
+        """Q84: lifetime readings at start and stop, and between sessions."""
+        readings = [(1, 9000), (1, 0), (1, 500), (1, 9500), (None, 9500), (2, 9500), (2, 0), (2, 9800)]
+        assert stitched(readings) == "0 -~ -~ 500^ 0 0 -~ 300^"
+
+    def test_glitch_between_sessions_is_one(self) -> None:
+        assert stitched([(1, 9000), (1, 9500), (None, 0), (2, 9510), (2, 9600)]) == "0 500 -~ 10^ 90"
+
+    def test_session_that_ends_below_is_no_glitch(self) -> None:
+        assert stitched([(1, 100), (1, 5000), (1, 10), (None, 6000)]) == "0 4900 10! 5990"
+
+
+class TestRecords:
+    """What an operator says of a meter change."""
+
+    RECORD = """INSERT INTO "resetRecord" VALUES
+        (TIMESTAMPTZ '2026-03-01 10:01:30Z', 1, '/a', 'wattHours', 5200, 40)"""
+
+    def test_change_of_the_meter_is_counted_on_both_sides(self) -> None:
+        """200 Wh on the old one after its last reading, 60 on the new one before its first."""
+        assert stitched([(1, 4000), (1, 5000), (1, 100), (1, 150)], records=self.RECORD) == "0 1000 260 50"
+
+    def test_new_meter_may_begin_above_the_old_one(self) -> None:
+        """No rule can know that one."""
+        assert stitched([(1, 0), (1, 0), (1, 700)], records=self.RECORD.replace("5200, 40", "0, 700")) == "0 0 0"
+
+    def test_records_add_up(self) -> None:
+        second = ", (TIMESTAMPTZ '2026-03-01 10:02:30Z', 1, '/a', 'wattHours', 110, 0)"
+        assert stitched([(1, 4000), (1, 5000), (1, 100), (1, 5)], records=self.RECORD + second) == "0 1000 260 15"
+
+    def test_reset_after_a_record_counts_from_zero(self) -> None:
+        assert stitched([(1, 5000), (1, 5100), (1, 100), (1, 30)], records=self.RECORD) == "0 100 160 30!"
+
+    @pytest.mark.parametrize(("theirs", "other"), [("1, '/a'", "2, '/a'"), ("'/a'", "'/b'"), ("wattHours", "watts")])
+    def test_record_of_another_register_changes_nothing(self, theirs: str, other: str) -> None:
+        readings: list[tuple[int | None, Reading]] = [(1, 4000), (1, 5000), (1, 100), (1, 150)]
+        assert stitched(readings, records=self.RECORD.replace(theirs, other)) == "0 1000 100! 50"
+
+
+def test_several_registers_are_followed_at_once_and_a_vendor_may_name_them() -> None:
+    with duckdb.connect() as con:
+        con.execute(
+            'CREATE TABLE reading (created INTEGER, "nodeId" INTEGER, "sourceId" VARCHAR, a INTEGER, "it\'s" INTEGER)'
+        )
+        con.execute("INSERT INTO reading VALUES (1, 1, '/a', 10, 1), (2, 1, '/a', 20, NULL), (3, 1, '/a', 5, 2)")
+        sql = stitched_sql("FROM reading", ["a", "it's"], session=None)
+        assert con.sql(f'SELECT "a rise", "it\'s rise" FROM ({sql})').fetchall() == [(0, 0), (10, None), (5, 1)]
+
+
+def test_nothing_to_follow_leaves_the_rows() -> None:
+    assert stitched_sql("FROM datum", []) == "FROM datum"

@@ -67,6 +67,7 @@ EVENTS: Mapping[str, EventName] = {
     "retention_failed": EventName("warning", "old rows could not be removed; tried again in an hour"),
     "snapshot_made": EventName("info", "a copy of the store is complete; carries where it is"),
     "snapshot_failed": EventName("warning", "no copy of the store was made; carries the reason"),
+    "totals_computed": EventName("info", "an upgrade had totals of ended sessions computed again; carries how long"),
     "outcome_failed": EventName("error", "a defect of ours while an answer was released; with traceback"),
     "tables_rebuilt": EventName("info", "datums and sessions were derived again from the ledger; carries what changed"),
     "rebuild_undone": EventName("info", "what a rebuild replaced was put back"),

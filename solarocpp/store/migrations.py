@@ -107,6 +107,16 @@ _VERSION_3 = """
 ALTER TABLE node ADD COLUMN "timeZone" VARCHAR;
 ALTER TABLE meta ADD COLUMN "datumsFrom" TIMESTAMPTZ;
 ALTER TABLE meta ADD COLUMN rebuilt TIMESTAMPTZ;
+CREATE TABLE "resetRecord" (
+    "resetId" BIGINT PRIMARY KEY, created TIMESTAMPTZ, "nodeId" BIGINT, "sourceId" VARCHAR, property VARCHAR,
+    "final" DOUBLE, "start" DOUBLE, note VARCHAR, entered TIMESTAMPTZ
+);
+CREATE SEQUENCE "resetNumber";
+ALTER TABLE "sessionTotal" ADD COLUMN quality VARCHAR;
+ALTER TABLE "sessionTotal" ADD COLUMN doubt VARCHAR;
+ALTER TABLE "sessionTotal" ADD COLUMN "energySource" VARCHAR;
+-- They are computed again at the first start (store_missing_totals).
+DELETE FROM "sessionTotal";
 """
 
 MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)

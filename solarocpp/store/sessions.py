@@ -1,10 +1,4 @@
-"""Charge sessions as the store keeps them: rows, their identity, and their totals.
-
-Totals are written once, as SQL (`totals_sql`), and used twice: kept in `sessionTotal` when a session
-ends, and again when late datums of it arrive; and computed by the `session` view while it runs.
-
-The energy of a session is what its register rose by, followed as `stitching` says.
-"""
+"""Charge sessions as the store keeps them: rows, their identity, and their totals (which `totals` spells)."""
 
 from __future__ import annotations
 
@@ -17,11 +11,15 @@ import msgspec
 from solarocpp.store.database import Connection
 from solarocpp.store.effects import SessionEnded, SessionRefused, SessionStarted
 from solarocpp.store.rows import Value, as_json, insert_rows, quoted, unfolded
-from solarocpp.store.schema import CHARGE_SESSION, TOTAL_COLUMNS
-from solarocpp.store.stitching import stitched_sql
+from solarocpp.store.schema import CHARGE_SESSION, SESSION_KEY, TOTAL_COLUMNS
+from solarocpp.store.totals import totals_sql
 
 REFUSED = "Refused"
 """`endReason` of a start we did not accept; such rows are not in the `session` view."""
+
+
+# Of missing totals: some 100 datums each, so a batch fits into memory many times over.
+_AT_ONCE = 10_000
 
 
 class SessionRecord(msgspec.Struct, frozen=True):
@@ -140,8 +138,34 @@ def store_totals(con: Connection, session_ids: Collection[UUID], datum_columns: 
         [ids],
     )
     among += ' AND "sessionId" NOT IN (SELECT "sessionId" FROM "sessionTotal")'
+    con.execute(f'DELETE FROM "sessionTotal" WHERE {among}', [ids])
+    con.execute(_inserting_totals(among, datum_columns), [ids])
+
+
+def store_missing_totals(con: Connection, datum_columns: Collection[str]) -> int:
+    """Computes totals of ended sessions that have none, a few at a time; returns of how many it did.
+
+    An upgrade that changes what totals say deletes them, and the first start brings them back.
+    """
+    done = 0
+    con.execute(
+        'SELECT "transactionId" FROM "chargeSession" ANTI JOIN "sessionTotal" USING ("sessionId") '
+        f"WHERE ended IS NOT NULL AND \"endReason\" <> '{REFUSED}' ORDER BY 1"
+    )
+    missing = [int(number) for (number,) in con.fetchall()]
+    for first in range(0, len(missing), _AT_ONCE):
+        chosen = missing[first : first + _AT_ONCE]
+        # A range, so that DuckDB skips the row groups of all other sessions' datums.
+        among = '"transactionId" BETWEEN ? AND ? AND "sessionId" NOT IN (SELECT "sessionId" FROM "sessionTotal")'
+        con.execute(_inserting_totals(among, datum_columns), [chosen[0], chosen[-1]])
+        done += len(chosen)
+    return done
+
+
+def _inserting_totals(among: str, datum_columns: Collection[str]) -> str:
     chosen = f'SELECT * FROM "chargeSession" WHERE ended IS NOT NULL AND "endReason" <> \'{REFUSED}\' AND {among}'
-    con.execute(f'INSERT INTO "sessionTotal" {totals_sql(chosen, datum_columns)}', [ids])
+    names = quoted(column.name for column in (SESSION_KEY, *TOTAL_COLUMNS))
+    return f'INSERT INTO "sessionTotal" ({names}) {totals_sql(chosen, datum_columns)}'
 
 
 def create_session_view(con: Connection, datum_columns: Collection[str]) -> None:
@@ -151,76 +175,9 @@ def create_session_view(con: Connection, datum_columns: Collection[str]) -> None
     totals = quoted((column.name for column in TOTAL_COLUMNS), "t.")
     con.execute(
         f'CREATE OR REPLACE VIEW session AS SELECT {own}, {totals} FROM "chargeSession" s '
-        f'LEFT JOIN (FROM "sessionTotal" UNION ALL ({running})) t USING ("sessionId") '
+        f'LEFT JOIN (FROM "sessionTotal" UNION ALL BY NAME ({running})) t USING ("sessionId") '
         f"WHERE s.\"endReason\" IS DISTINCT FROM '{REFUSED}'"
     )
-
-
-def totals_sql(chosen: str, datum_columns: Collection[str]) -> str:
-    """Writes the SQL that gives the totals of sessions, columns as `sessionTotal`.
-
-    Args:
-        chosen: SQL of the rows of `chargeSession` in question.
-        datum_columns: names of the columns that `datum` has; phases are used where they exist.
-    """
-    return _TOTALS.format(
-        chosen=chosen,
-        register=_whole("wattHours", datum_columns),
-        power=_whole("watts", datum_columns),
-        slope_s=_SLOPE_S,
-        steps=stitched_sql(
-            "FROM sample WHERE register IS NOT NULL", ["register"], partition='"sessionId", "sourceId"', session=None
-        ),
-    )
-
-
-# A register that counts in steps of 10 Wh is wrong by 0.6 kW over a minute, by 36 kW over a second.
-_SLOPE_S = 60
-
-# One step a clause: samples, steps of their registers, one line a stream, the better line.
-_TOTALS = """
-WITH chosen AS ({chosen}),
-sample AS (
-    SELECT d."sessionId", d."sourceId", d."sourceId" = c."sourceId" AS own, d.created,
-        {register} AS register, {power} AS power
-    -- The number comes first: it is read 40 times as fast as a UUID, and leaves few of those to compare.
-    FROM datum d JOIN chosen c ON d."transactionId" = c."transactionId" AND d."sessionId" = c."sessionId"
-    WHERE d.status IS NULL
-),
-observed AS (
-    SELECT "sessionId", count(*) AS readings, max(created) AS newest, max(power) AS peak
-    FROM sample GROUP BY "sessionId"
-),
-step AS (
-    SELECT *, "register rise" AS rise, (epoch_us(created) - epoch_us("register since")) / 1e6 AS seconds
-    FROM ({steps}) WHERE "register rise" IS NOT NULL
-),
-line AS (
-    SELECT "sessionId", sum(rise) AS energy, max(rise * 3600 / seconds) FILTER (seconds >= {slope_s}) AS slope,
-        count(*) + CASE WHEN own AND count(*) > 1 THEN 1e9 ELSE 0 END AS weight
-    FROM step GROUP BY "sessionId", "sourceId", own
-),
-best AS (SELECT "sessionId", arg_max({{'energy': energy, 'slope': slope}}, weight) AS line FROM line GROUP BY ALL),
-total AS (
-    SELECT c."sessionId", b.line.energy AS energy, b.line.slope AS slope, o.peak, coalesce(o.readings, 0) AS readings,
-        greatest(0, (epoch_us(coalesce(c.ended, o.newest, c.started)) - epoch_us(c.started)) // 1000000) AS duration
-    FROM chosen c
-    LEFT JOIN observed o ON o."sessionId" = c."sessionId"
-    LEFT JOIN best b ON b."sessionId" = c."sessionId"
-)
-SELECT "sessionId", energy, duration, energy * 3600 / nullif(duration, 0) AS "averagePower",
-    coalesce(peak, slope, energy * 3600 / nullif(duration, 0)) AS "peakPower", readings
-FROM total"""
-
-
-def _whole(name: str, datum_columns: Collection[str]) -> str:
-    """Writes the SQL of a property over all phases: unphased, else the sum of those that were sent (Q89)."""
-    phases = [f'd."{name}{suffix}"' for suffix in ("_a", "_b", "_c") if f"{name}{suffix}" in datum_columns]
-    if not phases:
-        return f'd."{name}"'
-    missing = " AND ".join(f"{phase} IS NULL" for phase in phases)
-    added = " + ".join(f"coalesce({phase}, 0)" for phase in phases)
-    return f'coalesce(d."{name}", CASE WHEN {missing} THEN NULL ELSE {added} END)'
 
 
 def _started(effect: SessionStarted) -> dict[str, Value]:

@@ -88,13 +88,17 @@ _END: tuple[Stage, ...] = (
     {
         "before": f"lag({{kept}} IGNORE NULLS) OVER ({_SERIES})",
         "since": f"lag(CASE WHEN {{kept}} IS NOT NULL THEN created END IGNORE NULLS) OVER ({_SERIES})",
+        "then": f"lag(CASE WHEN {{kept}} IS NOT NULL THEN {{shift}} END IGNORE NULLS) OVER ({_SERIES})",
     },
     {
         "rise": (
             "CASE WHEN {kept} < {before} THEN {r} WHEN {before} IS NULL AND {kept} IS NOT NULL THEN 0 "
             "ELSE {kept} - {before} END"
         ),
-        "note": "CASE WHEN {kept} < {before} THEN 'reset' ELSE {state} END",
+        "note": (
+            "CASE WHEN {kept} < {before} THEN 'reset' WHEN {kept} IS NOT NULL AND {then} <> {shift} THEN 'recorded' "
+            "ELSE {state} END"
+        ),
     },
 )
 _RESULTS = ("since", "rise", "note")
@@ -114,7 +118,7 @@ def stitched_sql(
       it counts nothing. It is never negative, and its sum is what the register went.
     * `"R since"`: when the reading before was; NULL at the first.
     * `"R note"`: `reset` where it counts from zero again, `ignored` where a reading counts nothing, `returned`
-      at the reading that ended a glitch, else NULL.
+      at the reading that ended a glitch, `recorded` at the first after a `resetRecord`, else NULL.
 
     Args:
         rows: SQL of rows that have `created`, the registers, and what `partition` and `session` name.

@@ -7,12 +7,14 @@ of each stream, the open sessions) is taken note of after the commit.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 import duckdb
+import structlog
 
 from solarocpp.store.database import Connection, in_transaction
 from solarocpp.store.datums import (
@@ -37,7 +39,14 @@ from solarocpp.store.effects import (
 from solarocpp.store.events import insert_events
 from solarocpp.store.ledger import move_journal
 from solarocpp.store.registry import apply_charger_effects
-from solarocpp.store.sessions import apply_session_effects, create_session_view, store_totals
+from solarocpp.store.sessions import (
+    apply_session_effects,
+    create_session_view,
+    store_missing_totals,
+    store_totals,
+)
+
+log = structlog.get_logger()
 
 
 class _Sorted:
@@ -78,6 +87,7 @@ class Tables:
         self._datums = DatumTable(con)
         rows = con.execute('SELECT "sessionId" FROM "chargeSession" WHERE ended IS NULL').fetchall()
         self._open = frozenset(session_id for (session_id,) in rows)
+        self._store_missing_totals(con)
         in_transaction(con, lambda con: _create_views(con, self._datums.properties))
 
     def project(self, con: Connection, effects: Sequence[Effect], last: int | None) -> int:
@@ -115,6 +125,12 @@ class Tables:
         except Exception:  # noqa: BLE001 whatever it is, it is these effects'
             return False
         return True
+
+    def _store_missing_totals(self, con: Connection) -> None:
+        began = time.perf_counter()
+        done = store_missing_totals(con, self._datums.properties)
+        if done:
+            log.info("totals_computed", sessions=done, seconds=round(time.perf_counter() - began, 1))
 
     def _apply(self, con: Connection, batch: _Sorted) -> _Outcome:
         newest = self._datums.apply(con, batch.datums)

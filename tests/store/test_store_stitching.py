@@ -12,7 +12,7 @@ from solarocpp.store.stitching import shifted_sql, stitched_sql
 Reading = float | None
 TABLE = """CREATE TABLE "resetRecord" (
     created TIMESTAMPTZ, "nodeId" BIGINT, "sourceId" VARCHAR, property VARCHAR, "final" DOUBLE, "start" DOUBLE)"""
-NOTES = {"reset": "!", "ignored": "~", "returned": "^", None: ""}
+NOTES = {"reset": "!", "ignored": "~", "returned": "^", "recorded": "*", None: ""}
 
 OF_ONE_SESSION: dict[str, tuple[list[Reading], str]] = {
     "rises": ([1000, 1500, 2500], "0 500 1000"),
@@ -36,7 +36,7 @@ OF_ONE_SESSION: dict[str, tuple[list[Reading], str]] = {
 
 
 def stitched(readings: list[tuple[int | None, Reading]], *, records: str = "", session: bool = True) -> str:
-    """The rises, a word a reading: `-` for none, `!` at a reset, `~` where it is ignored, `^` where it returned."""
+    """The rises, a word a reading, `-` for none: `!` reset, `~` ignored, `^` returned, `*` after a record."""
     with duckdb.connect() as con:
         con.execute(TABLE)
         con.execute(records)
@@ -100,18 +100,18 @@ class TestRecords:
 
     def test_change_of_the_meter_is_counted_on_both_sides(self) -> None:
         """200 Wh on the old one after its last reading, 60 on the new one before its first."""
-        assert stitched([(1, 4000), (1, 5000), (1, 100), (1, 150)], records=self.RECORD) == "0 1000 260 50"
+        assert stitched([(1, 4000), (1, 5000), (1, 100), (1, 150)], records=self.RECORD) == "0 1000 260* 50"
 
     def test_new_meter_may_begin_above_the_old_one(self) -> None:
         """No rule can know that one."""
-        assert stitched([(1, 0), (1, 0), (1, 700)], records=self.RECORD.replace("5200, 40", "0, 700")) == "0 0 0"
+        assert stitched([(1, 0), (1, 0), (1, 700)], records=self.RECORD.replace("5200, 40", "0, 700")) == "0 0 0*"
 
     def test_records_add_up(self) -> None:
         second = ", (TIMESTAMPTZ '2026-03-01 10:02:30Z', 1, '/a', 'wattHours', 110, 0)"
-        assert stitched([(1, 4000), (1, 5000), (1, 100), (1, 5)], records=self.RECORD + second) == "0 1000 260 15"
+        assert stitched([(1, 4000), (1, 5000), (1, 100), (1, 5)], records=self.RECORD + second) == "0 1000 260* 15*"
 
     def test_reset_after_a_record_counts_from_zero(self) -> None:
-        assert stitched([(1, 5000), (1, 5100), (1, 100), (1, 30)], records=self.RECORD) == "0 100 160 30!"
+        assert stitched([(1, 5000), (1, 5100), (1, 100), (1, 30)], records=self.RECORD) == "0 100 160* 30!"
 
     @pytest.mark.parametrize(("theirs", "other"), [("1, '/a'", "2, '/a'"), ("'/a'", "'/b'"), ("wattHours", "watts")])
     def test_record_of_another_register_changes_nothing(self, theirs: str, other: str) -> None:

@@ -58,12 +58,20 @@ CHARGE_SESSION = Table(
     _CHARGE_SESSION_COLUMNS,
 )
 
+_QUALITY = (
+    "`measured`: plain differences of a register; `stitched`: over a reset, a glitch or a `resetRecord`, or "
+    "another stream's; `estimated`: from interval values or power; `suspect`: it contradicts itself"
+)
+
 TOTAL_COLUMNS = (
-    Column("energy", "DOUBLE", "Wh", "energy delivered, over register resets and glitches"),
+    Column("energy", "DOUBLE", "Wh", "energy delivered, over register resets and glitches; see `quality`"),
     Column("duration", "BIGINT", "s", "length; of a running session up to its newest datum"),
     Column("averagePower", "DOUBLE", "W", "energy over duration; empty where the duration is 0"),
     Column("peakPower", "DOUBLE", "W", "highest `watts`, else sum of phases, else steepest rise of the register"),
     Column("readings", "BIGINT", "", "datums of the session"),
+    Column("quality", "VARCHAR", "", f"how far `energy` can be believed: {_QUALITY}; empty where `energy` is"),
+    Column("doubt", "VARCHAR", "", "what makes it `suspect`, in words"),
+    Column("energySource", "VARCHAR", "", "stream whose readings gave `energy`; empty: meterStart and meterStop alone"),
 )
 
 SESSION_VIEW = Table(

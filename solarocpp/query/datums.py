@@ -36,7 +36,7 @@ from solarocpp.query.filters import (
     time_conditions,
 )
 from solarocpp.store.schema import DATUM, LATEST_VIEW, PHASES, PROPERTIES
-from solarocpp.store.stitching import SESSION, stitching_projections
+from solarocpp.store.stitching import SESSION, stitched_sql
 
 Aggregate = Literal["hour", "day", "month"]
 """Lengths of the periods datums are rolled up to; UTC."""
@@ -158,8 +158,7 @@ def _shift(moment: datetime | None, by: timedelta) -> datetime | None:
 def _steps(rows: DuckDBPyRelation, registers: list[str]) -> DuckDBPyRelation:
     """Replaces each reading of the registers by how far they went since the reading before."""
     session = SESSION if "transactionId" in rows.columns else None
-    for projection in stitching_projections(registers, session=session):
-        rows = rows.project(projection)
+    rows = rows.query("register", stitched_sql("FROM register", registers, session=session))
     replaced = ", ".join(f"{quote(f'{r} rise')} AS {quote(r)}" for r in registers)
     helpers = ", ".join(quote(f"{r} {helper}") for r in registers for helper in ("since", "rise", "note"))
     return rows.project(f"* EXCLUDE ({helpers}) REPLACE ({replaced})")

@@ -36,6 +36,7 @@ from solarocpp.store.effects import (
     SessionStarted,
     SignedReadingKept,
 )
+from solarocpp.store.energy import create_energy_views
 from solarocpp.store.events import insert_events
 from solarocpp.store.ledger import move_journal
 from solarocpp.store.registry import apply_charger_effects
@@ -162,3 +163,4 @@ class Tables:
 def _create_views(con: Connection, properties: frozenset[str]) -> None:
     create_session_view(con, properties)
     create_latest_view(con)
+    create_energy_views(con, properties)

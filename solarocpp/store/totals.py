@@ -53,7 +53,7 @@ _DOUBTS: Final = f"""CASE
 _TOTALS: Final = """
 WITH chosen AS ({chosen}),
 sample AS (
-    SELECT d."sessionId", d."nodeId", d."sourceId", d."sourceId" = c."sourceId" AS own, d.created,
+    SELECT d."sessionId", d."transactionId", d."nodeId", d."sourceId", d."sourceId" = c."sourceId" AS own, d.created,
         d."endDate" IS NOT NULL AS closing, {register} AS "wattHours", {interval} AS "interval",
         coalesce({power}, {derived}) AS power
     -- The number comes first: it is read 40 times as fast as a UUID, and leaves few of those to compare.
@@ -63,17 +63,19 @@ sample AS (
 step AS (
     SELECT * EXCLUDE ("wattHours rise", "wattHours note"), "wattHours rise" AS rise, "wattHours note" AS note,
         (epoch_us(created) - epoch_us("wattHours since")) / 1e6 AS seconds,
-        sum("wattHours rise") OVER series AS risen, lag(power IGNORE NULLS) OVER series AS "powerBefore",
-        (epoch_us(created) - lag(CASE WHEN power IS NOT NULL THEN epoch_us(created) END IGNORE NULLS) OVER series)
-            / 1e6 AS gap
-    FROM ({steps}) WINDOW series AS (PARTITION BY "sessionId", "sourceId" ORDER BY created)
+        sum("wattHours rise") OVER (
+            PARTITION BY "transactionId", "sourceId" ORDER BY created ROWS UNBOUNDED PRECEDING) AS risen,
+        lag(power) OVER powers AS "powerBefore",
+        (epoch_us(created) - lag(epoch_us(created)) OVER powers) / 1e6 AS gap
+    FROM ({steps})
+    WINDOW powers AS (PARTITION BY "transactionId", "sourceId", power IS NULL ORDER BY created)
 ),
 line AS (
     SELECT "sessionId", "sourceId", own, count(rise) AS registers, count("interval") AS intervals,
         count(power) AS powers, sum(rise) AS rise, max(rise * 3600 / seconds) FILTER (seconds >= {slope_s}) AS slope,
         max(rise * 3600 / greatest(seconds, {slope_s})) AS fastest,
         coalesce(bool_or(note = 'reset' AND closing), false) AS lower, count(note) AS notes,
-        sum("interval") AS "interval", sum(greatest(power + "powerBefore", 0) / 2 * gap / 3600) AS area,
+        sum(greatest("interval", 0)) AS "interval", sum(greatest(power + "powerBefore", 0) / 2 * gap / 3600) AS area,
         max(gap) FILTER (power IS NOT NULL) AS gap, max(power) AS peak,
         arg_max(risen, created) FILTER (power IS NOT NULL)
             - arg_min(risen, created) FILTER (power IS NOT NULL) AS within
@@ -128,6 +130,6 @@ def totals_sql(chosen: str, datum_columns: Collection[str]) -> str:
         power=whole_sql("watts", datum_columns),
         derived=derived_power_sql(datum_columns),
         slope_s=SLOPE_S,
-        steps=stitched_sql(samples, ["wattHours"], partition='"sessionId", "sourceId"', session=None, shifted=True),
+        steps=stitched_sql(samples, ["wattHours"], partition='"transactionId", "sourceId"', session=None, shifted=True),
         doubts=_DOUBTS,
     )

@@ -126,7 +126,11 @@ def test_several_registers_are_followed_at_once_and_a_vendor_may_name_them() -> 
         )
         con.execute("INSERT INTO reading VALUES (1, 1, '/a', 10, 1), (2, 1, '/a', 20, NULL), (3, 1, '/a', 5, 2)")
         sql = stitched_sql("FROM reading", ["a", "it's"], session=None)
-        assert con.sql(f'SELECT "a rise", "it\'s rise" FROM ({sql})').fetchall() == [(0, 0), (10, None), (5, 1)]
+        assert con.sql(f'SELECT "a rise", "it\'s rise" FROM ({sql}) ORDER BY created').fetchall() == [
+            (0, 0),
+            (10, None),
+            (5, 1),
+        ]
 
 
 def test_nothing_to_follow_leaves_the_rows() -> None:

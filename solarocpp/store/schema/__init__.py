@@ -12,10 +12,14 @@ from solarocpp.store.schema.columns import PHASES, PROPERTIES, Column, Property,
 from solarocpp.store.schema.internal import INTERNAL, SECRET_TABLES
 from solarocpp.store.schema.measured import (
     CHARGE_SESSION,
+    CONNECTOR_ENERGY_VIEW,
+    DAILY_ENERGY_VIEW,
     DATUM,
+    ENERGY_VIEW,
     EVENT,
     LATEST_VIEW,
     LEDGER,
+    POWER_VIEW,
     SESSION_KEY,
     SESSION_VIEW,
     SIGNED_READING,
@@ -57,7 +61,14 @@ TABLES: tuple[Table, ...] = (
 )
 """Every table of `solarocpp.duckdb`, those for analysts first."""
 
-VIEWS: tuple[Table, ...] = (SESSION_VIEW, LATEST_VIEW)
+VIEWS: tuple[Table, ...] = (
+    SESSION_VIEW,
+    LATEST_VIEW,
+    ENERGY_VIEW,
+    CONNECTOR_ENERGY_VIEW,
+    DAILY_ENERGY_VIEW,
+    POWER_VIEW,
+)
 """Every view of `solarocpp.duckdb`."""
 
 DATABASE = "solarocpp.duckdb"

@@ -80,6 +80,74 @@ SESSION_VIEW = Table(
     (*_CHARGE_SESSION_COLUMNS, *TOTAL_COLUMNS),
 )
 
+_STREAM = (
+    Column("nodeId", "BIGINT", "", "node of the stream"),
+    Column("sourceId", "VARCHAR", "", "the stream"),
+)
+
+ENERGY_VIEW = Table(
+    "energy",
+    "One series of energy for each stream, which never falls, whatever its register does: a row for each reading. "
+    "Ask for a `sourceId`; all streams of a large store take their time.",
+    (
+        *DATUM_KEY,
+        SESSION_KEY,
+        Column("register", "DOUBLE", "Wh", "as sent: unphased, else the sum of the phases"),
+        Column("energy", "DOUBLE", "Wh", "since the first reading of the stream"),
+        Column("step", "DOUBLE", "Wh", "since the reading before; empty where a reading counts nothing"),
+        Column("idleStep", "DOUBLE", "Wh", "the part of `step` that belongs to no session"),
+        Column("quality", "VARCHAR", "", "how far `step` can be believed; words as in `session`"),
+        Column(
+            "note",
+            "VARCHAR",
+            "",
+            "`reset`: counts from zero again; `ignored`: counts nothing; `returned`: ends a glitch; "
+            "`recorded`: first after a `resetRecord`",
+        ),
+    ),
+)
+
+POWER_VIEW = Table(
+    "power",
+    "Power of each stream, also where only current and voltage were sent.",
+    (
+        *DATUM_KEY,
+        SESSION_KEY,
+        Column("power", "DOUBLE", "W", "`watts`, else the sum of its phases, else current x voltage x powerFactor"),
+        Column("derived", "BOOLEAN", "", "true: nobody measured it, it is current x voltage x powerFactor"),
+    ),
+)
+
+_ENERGY_SUMS = (
+    Column("energy", "DOUBLE", "Wh", "all: `sessionEnergy` and `idleEnergy`"),
+    Column("sessionEnergy", "DOUBLE", "Wh", "within sessions"),
+    Column("idleEnergy", "DOUBLE", "Wh", "outside of sessions, what flows after a StopTransaction included"),
+    Column("estimatedEnergy", "DOUBLE", "Wh", "the part of it that is `estimated`"),
+    Column("suspectEnergy", "DOUBLE", "Wh", "the part of it that is `suspect`"),
+    Column("resets", "BIGINT", "", "how often the register began at zero again"),
+    Column("ignored", "BIGINT", "", "readings that count nothing"),
+    Column("quality", "VARCHAR", "", "the worst of its steps; words as in `session`"),
+)
+
+CONNECTOR_ENERGY_VIEW = Table(
+    "connectorEnergy",
+    "What each stream delivered, and where it went: sessions and idle are the whole.",
+    (
+        *_STREAM,
+        Column("since", "TIMESTAMP WITH TIME ZONE", "", "first reading"),
+        Column("until", "TIMESTAMP WITH TIME ZONE", "", "last reading"),
+        *_ENERGY_SUMS,
+        Column("chargerId", "BIGINT", "", "`charger.chargerId`; empty where no session was"),
+        Column("connectorId", "INTEGER", "", "connector, from 1; likewise"),
+    ),
+)
+
+DAILY_ENERGY_VIEW = Table(
+    "dailyEnergy",
+    "The same by day, in the time zone of the node; a step belongs to the day of its later reading.",
+    (Column("day", "DATE", "", "the day"), *_STREAM, *_ENERGY_SUMS),
+)
+
 LATEST_VIEW = Table("latest", "The newest datum of each stream; columns as `datum`.", DATUM.columns)
 
 EVENT = Table(

@@ -106,8 +106,8 @@ REGISTRY_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "resetRecord",
-        "Meter changes that an operator entered (`solarocpp reset`), SolarNetwork's Reset records. Nothing raw changes: "
-        "`session` and `energy` count on from `start` as if it were `final`.",
+        "Meter changes that an operator entered (`solarocpp reset`), as SolarNetwork's Reset records: "
+        "nothing raw changes, `session` and `energy` count on from `start` as if it were `final`.",
         (
             Column("resetId", "BIGINT", "", "number"),
             Column(

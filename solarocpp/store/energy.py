@@ -58,8 +58,9 @@ counted AS (
 ),
 estimated AS (
     SELECT *, CASE WHEN named OR within < 0 THEN register END AS "wattHours",
-        CASE WHEN NOT named OR registers > 1 THEN NULL WHEN intervals > 0 THEN greatest("interval", 0)
-        ELSE greatest(power + lag(power) OVER session, 0) / 2 / 3600e6
+        CASE WHEN NOT named OR registers > 1 OR coalesce("interval", power) IS NULL THEN NULL
+        WHEN intervals > 0 THEN greatest("interval", 0)
+        WHEN power IS NOT NULL THEN greatest(power + lag(power) OVER session, 0) / 2 / 3600e6
             * (epoch_us(created) - lag(epoch_us(created)) OVER session) END AS estimate,
         named AND row_number() OVER session > 1 AS begun
     FROM counted
@@ -80,18 +81,17 @@ parted AS (
     WINDOW counting AS (PARTITION BY "nodeId", "sourceId", rise IS NULL ORDER BY created)
 ),
 step AS (
-    SELECT *, CASE WHEN inside THEN 0 ELSE unguessed END AS "idleStep", CASE WHEN inside THEN rise ELSE estimate END
-        AS "sessionStep"
+    SELECT *, CASE WHEN inside THEN rise ELSE estimate END AS "sessionStep",
+        CASE WHEN inside THEN 0 WHEN rise IS NOT NULL THEN unguessed WHEN estimate IS NOT NULL THEN 0 END AS "idleStep"
     FROM parted
 )
 -- By its number, which is read 40 times as fast from 10M datums as its UUID.
 SELECT created, step."nodeId", step."sourceId", s."sessionId", register,
     sum(coalesce("sessionStep", 0) + coalesce("idleStep", 0)) OVER (
         PARTITION BY step."nodeId", step."sourceId" ORDER BY created ROWS UNBOUNDED PRECEDING) AS energy,
-    CASE WHEN "sessionStep" IS NOT NULL OR "idleStep" IS NOT NULL
-        THEN coalesce("sessionStep", 0) + coalesce("idleStep", 0) END AS step,
+    coalesce("sessionStep", 0) + "idleStep" AS step,
     "idleStep",
-    CASE WHEN "sessionStep" IS NULL AND "idleStep" IS NULL THEN NULL
+    CASE WHEN "idleStep" IS NULL THEN NULL
         WHEN rise * 3600e6 / greatest(epoch_us(created) - epoch_us(since), {slope_s} * 1000000) > {most_w}
             OR rise IS NOT NULL AND NOT inside AND begun AND registers > 1 THEN 'suspect'
         WHEN estimate IS NOT NULL THEN 'estimated' WHEN note IS NOT NULL THEN 'stitched' ELSE 'measured' END AS quality,

@@ -49,6 +49,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "credential": Command("solarocpp.cli.credential:app", "Makes user names and passwords for chargers."),
     "authorization": Command("solarocpp.cli.authorization:app", "Says which id tags may charge."),
     "settings": Command("solarocpp.cli.settings:app", "Names streams, and says what is published and who may come."),
+    "reset": Command("solarocpp.cli.reset:app", "Says when a meter was changed, where no rule can know it."),
     "account": Command("solarocpp.cli.account:app", "Parts a box among several owners."),
     "token": Command("solarocpp.cli.token:app", "Lets programs use the API."),
     "links": Command(

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from solarocpp.store.clocks import WRONG_CLOCKS
 from solarocpp.store.database import Connection
 from solarocpp.store.migrations import MIGRATIONS, schema_version
 from solarocpp.store.schema import DATABASE, SECRETS, VIEWS
@@ -101,6 +102,18 @@ _RULES = (
         "warning",
         'SELECT count(*) FROM "chargeSession" WHERE ended < started',
         "sessions end before they start: look at the clock of their charger",
+    ),
+    _Rule(
+        "wrong_clocks",
+        "warning",
+        WRONG_CLOCKS,
+        "chargers have a clock that is off by more than a minute: FROM clock tells which, and by how much",
+    ),
+    _Rule(
+        "suspect_sessions",
+        "warning",
+        "SELECT count(*) FROM \"sessionTotal\" WHERE quality = 'suspect'",
+        "sessions have an energy that contradicts itself: `doubt` in session says why",
     ),
     _Rule(
         "future_datums",

@@ -16,6 +16,7 @@ from uuid import UUID
 import duckdb
 import structlog
 
+from solarocpp.store.clocks import create_clock_view
 from solarocpp.store.database import Connection, in_transaction
 from solarocpp.store.datums import (
     DatumTable,
@@ -164,3 +165,4 @@ def _create_views(con: Connection, properties: frozenset[str]) -> None:
     create_session_view(con, properties)
     create_latest_view(con)
     create_energy_views(con, properties)
+    create_clock_view(con)

@@ -55,6 +55,8 @@ async def test_the_schema_lists_the_routes(api: Served) -> None:
         "/api/datums",
         "/api/events",
         "/api/links",
+        "/api/resets",
+        "/api/resets/{number}",
         "/api/sessions",
         "/api/settings",
         "/api/sql",

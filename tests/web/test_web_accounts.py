@@ -30,6 +30,7 @@ from solarocpp.registry import (
     SettingsChange,
 )
 from solarocpp.store.effects import DatumObserved, EventHappened, SessionEnded, SessionStarted
+from solarocpp.store.resets import ResetRecord, insert_reset
 
 THEIRS, NOBODYS = "quay", "jazz"
 THEIR_NODE, NOBODYS_NODE = "4711", "4712"
@@ -76,7 +77,8 @@ async def fill(api: Served, account_id: int, word: str, node: int) -> str:
             EventHappened(NOW, "bytes_refused", "quay-cp", "nobody knows whose quay this is", {"cp": "quay-cp"}, None),
         ],
     )
-    await api.store.settle()
+    reset = ResetRecord(0, NOW, node, source, "wattHours", 1.0, 0.0, f"{word} meter", NOW)
+    await api.store.write(lambda con: insert_reset(con, reset))
     return text
 
 
@@ -133,6 +135,11 @@ DECISIONS: dict[str, list[Try]] = {
     "PATCH /api/authorizations/{token}": named("authorization", "{word}-tag", {"enabled": False}),
     "DELETE /api/authorizations/{token}": named("authorization", "{word}-tag"),
     "DELETE /api/tokens/{name}": named("token", "{word}-program") + named("token", "1"),
+    "GET /api/resets": LISTING,
+    "POST /api/resets": named(
+        "reset", "", {"sourceId": "/{word}/{word}-cp/1", "at": "2026-03-01T12:00:00Z", "final": 1, "start": 0}
+    ),
+    "DELETE /api/resets/{number}": named("reset", "1"),
     "PATCH /api/settings": [Try(200, body={"publish": False})],
     "POST /api/chargers": [
         Try(404, "node_unknown", body={"identifier": "cp9", "nodeId": "{node}"}),
@@ -327,7 +334,7 @@ async def test_options_tell_methods_only(box: Box) -> None:
     async with box.api.as_caller(box.tokens["mill"]) as http:
         for route in box.api.app.routes:
             answer = await http.options(
-                route.path_format.format(identifier="quay-cp", username="x", token="x", name=1, path=1)
+                route.path_format.format(identifier="quay-cp", username="x", token="x", name=1, path=1, number=1)
             )
             assert (answer.status_code, answer.text) == (204, ""), route.path_format
 

@@ -12,6 +12,7 @@ from solarocpp.store.schema.columns import PHASES, PROPERTIES, Column, Property,
 from solarocpp.store.schema.internal import INTERNAL, SECRET_TABLES
 from solarocpp.store.schema.measured import (
     CHARGE_SESSION,
+    CLOCK_VIEW,
     CONNECTOR_ENERGY_VIEW,
     DAILY_ENERGY_VIEW,
     DATUM,
@@ -25,7 +26,7 @@ from solarocpp.store.schema.measured import (
     SIGNED_READING,
     TOTAL_COLUMNS,
 )
-from solarocpp.store.schema.registered import CHARGER, CONNECTOR, REGISTRY_TABLES
+from solarocpp.store.schema.registered import CHARGER, CONNECTOR, REGISTRY_TABLES, RESET_RECORD
 
 __all__ = [
     "CHARGE_SESSION",
@@ -35,6 +36,7 @@ __all__ = [
     "LATEST_VIEW",
     "PHASES",
     "PROPERTIES",
+    "RESET_RECORD",
     "SECRETS",
     "SECRET_TABLES",
     "SESSION_VIEW",
@@ -68,6 +70,7 @@ VIEWS: tuple[Table, ...] = (
     CONNECTOR_ENERGY_VIEW,
     DAILY_ENERGY_VIEW,
     POWER_VIEW,
+    CLOCK_VIEW,
 )
 """Every view of `solarocpp.duckdb`."""
 

@@ -148,6 +148,26 @@ DAILY_ENERGY_VIEW = Table(
     (Column("day", "DATE", "", "the day"), *_STREAM, *_ENERGY_SUMS),
 )
 
+CLOCK_VIEW = Table(
+    "clock",
+    "How far the clock of each charger is off, estimated from its newest messages; those that came late do not count.",
+    (
+        Column("chargerId", "BIGINT", "", "`charger.chargerId`"),
+        Column("identifier", "VARCHAR", "", "charge point identity; empty if it was removed"),
+        Column("nodeId", "BIGINT", "", "its node"),
+        Column("offset", "DOUBLE", "s", "its time less ours: above 0 it is ahead"),
+        Column("spread", "DOUBLE", "s", "from the least to the greatest offset that was used"),
+        Column("messages", "BIGINT", "", "how many were used"),
+        Column("newest", "TIMESTAMP WITH TIME ZONE", "", "when we got the newest of them"),
+        Column(
+            "verdict",
+            "VARCHAR",
+            "",
+            "`right` within a minute, `local time sent as UTC`, `never set`, `ahead`, `behind`",
+        ),
+    ),
+)
+
 LATEST_VIEW = Table("latest", "The newest datum of each stream; columns as `datum`.", DATUM.columns)
 
 EVENT = Table(

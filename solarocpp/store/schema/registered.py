@@ -48,6 +48,25 @@ CHARGER = Table(
     ),
 )
 
+RESET_RECORD = Table(
+    "resetRecord",
+    "Meter changes that an operator entered (`solarocpp reset`), as SolarNetwork's Reset records: "
+    "nothing raw changes, `session` and `energy` count on from `start` as if it were `final`.",
+    (
+        Column("resetId", "BIGINT", "", "number"),
+        Column(
+            "created", "TIMESTAMP WITH TIME ZONE", "", "when the meter was changed; a reading of that moment is new"
+        ),
+        Column("nodeId", "BIGINT", "", "node of the stream"),
+        Column("sourceId", "VARCHAR", "", "the stream"),
+        Column("property", "VARCHAR", "", "the register, like `wattHours`"),
+        Column("final", "DOUBLE", "Wh", "what the old meter ended with"),
+        Column("start", "DOUBLE", "Wh", "what the new one began with"),
+        Column("note", "VARCHAR", "", "why, in the operator's words"),
+        Column("entered", "TIMESTAMP WITH TIME ZONE", "", "when it was entered"),
+    ),
+)
+
 REGISTRY_TABLES: tuple[Table, ...] = (
     Table(
         "account",
@@ -104,22 +123,5 @@ REGISTRY_TABLES: tuple[Table, ...] = (
             Column("publish", "BOOLEAN", "", "make datums of readings"),
         ),
     ),
-    Table(
-        "resetRecord",
-        "Meter changes that an operator entered (`solarocpp reset`), as SolarNetwork's Reset records: "
-        "nothing raw changes, `session` and `energy` count on from `start` as if it were `final`.",
-        (
-            Column("resetId", "BIGINT", "", "number"),
-            Column(
-                "created", "TIMESTAMP WITH TIME ZONE", "", "when the meter was changed; a reading of that moment is new"
-            ),
-            Column("nodeId", "BIGINT", "", "node of the stream"),
-            Column("sourceId", "VARCHAR", "", "the stream"),
-            Column("property", "VARCHAR", "", "the register, like `wattHours`"),
-            Column("final", "DOUBLE", "Wh", "what the old meter ended with"),
-            Column("start", "DOUBLE", "Wh", "what the new one began with"),
-            Column("note", "VARCHAR", "", "why, in the operator's words"),
-            Column("entered", "TIMESTAMP WITH TIME ZONE", "", "when it was entered"),
-        ),
-    ),
+    RESET_RECORD,
 )

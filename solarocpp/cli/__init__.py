@@ -60,6 +60,13 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "refused: messages answered with an error. repairs: what we had to overlook, and how often. "
         "json and csv have every detail.",
     ),
+    "clocks": Command(
+        "solarocpp.cli.clocks:clocks",
+        "Shows whose clock is off.",
+        "clocks",
+        "offset: their time less ours, in seconds; above 0 it is ahead. It is estimated from the newest messages; what "
+        "was queued offline does not count. Times of readings stay as they were sent.",
+    ),
     "events": Command(
         "solarocpp.cli.events:events",
         "Shows what happened, and who was refused and why.",

@@ -164,6 +164,11 @@ async def _open_or_find(where: Where) -> Store | str:
     from solarocpp.store import open_store
 
     del app, in_process, web
+    from solarocpp.logs import configure_logs
+    from solarocpp.store import open_store
+
+    del app, web
+    configure_logs(level="warning")  # structlog's own default writes to stdout, where the answer goes
     deadline = trio.current_time() + HOLDER_PATIENCE_S
     pause_s = _FIRST_LOOK_S
     while True:

@@ -19,6 +19,7 @@ a cursor of the live store:
 """
 
 from solarocpp.query.answers import Columns, Parameters, Piece, SqlAnswer, answer_sql, stream_arrow, stream_csv
+from solarocpp.query.clocks import clocks
 from solarocpp.query.connection import open_data as open  # noqa: A004 -- read as q.open
 from solarocpp.query.datums import Aggregate, datums, latest
 from solarocpp.query.events import events
@@ -38,6 +39,7 @@ __all__ = [
     "SessionKey",
     "SqlAnswer",
     "answer_sql",
+    "clocks",
     "datums",
     "events",
     "export",

@@ -188,6 +188,15 @@ async def list_events(  # noqa: PLR0913 one argument a filter
     return await _answered(store, ask)
 
 
+@get("/clocks", summary="How far the clock of each charger is off")
+async def list_clocks(
+    store: NamedDependency[Store], registry: NamedDependency[Registry], caller: NamedDependency[Caller]
+) -> Response[bytes]:
+    """Lists the clocks of the chargers, the worst first; offset is theirs less ours, in seconds."""
+    nodes = caller.nodes(registry, None)
+    return await _answered(store, lambda con: _rows(q.clocks(con, node=nodes), MAX_LIMIT))
+
+
 @get("/links", summary="Who is connected")
 async def list_links(links: NamedDependency[Links], caller: NamedDependency[Caller]) -> Sequence[Any] | None:
     """Lists who is connected, by identifier; null where nothing listens for chargers."""
@@ -217,6 +226,7 @@ async def show_status(
 router = Router(
     "/api",
     route_handlers=[list_sessions, list_datums, list_events, list_links, show_status],
+    route_handlers=[list_sessions, list_datums, list_events, list_clocks, list_links, answer_question, show_status],
     tags=["questions"],
 )
 

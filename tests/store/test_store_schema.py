@@ -101,6 +101,11 @@ class TestMigration:
                 names = [name for name, _ in store.read_now(lambda con, table=table: columns_of(con, table.name))]
                 assert set(names) >= {column.name for column in table.columns}
             assert rows(store, "SELECT energy, duration, readings FROM session") == [(200.0, 120, 3)]
+            # Their totals knew no quality; they were computed again at the first start.
+            assert rows(store, 'SELECT quality, "energySource" FROM session') == [
+                ("measured", "/ocpp/cp/CP001/1/Outlet")
+            ]
+            assert rows(store, 'SELECT count(*) FROM "sessionTotal"') == [(1,)]
             assert rows(store, "SELECT current_a FROM datum WHERE current_a IS NOT NULL") == [(16.0,)]
             assert rows(store, "SELECT count(*) FROM ledger") == [(8,)]
             assert store.transactions().next_transaction_id == 2

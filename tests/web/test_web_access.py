@@ -50,6 +50,7 @@ async def test_the_schema_lists_the_routes(api: Served) -> None:
         "/api/chargers",
         "/api/chargers/{identifier}",
         "/api/check",
+        "/api/clocks",
         "/api/credentials",
         "/api/credentials/{username}",
         "/api/datums",

@@ -29,6 +29,7 @@ from solarocpp.registry import (
     NewToken,
     SettingsChange,
 )
+from solarocpp.store import ChargerFacts, Exchange
 from solarocpp.store.effects import DatumObserved, EventHappened, SessionEnded, SessionStarted
 from solarocpp.store.resets import ResetRecord, insert_reset
 
@@ -66,8 +67,10 @@ async def fill(api: Served, account_id: int, word: str, node: int) -> str:
     api.links.append(FakeLink(charger.charger_id, f"{word}-cp", account_id))
     session, running, source = UUID(int=account_id), UUID(int=10 + account_id), f"/{word}/{word}-cp/1"
     facts = SessionProperties(session, account_id, f"{word}-tag", 0)
+    said = f'[2,"1","StatusNotification",{{"timestamp":"{NOW.isoformat()}"}}]'
+    spoke = ChargerFacts(charger.charger_id, charger.identifier, account_id, node, template, publish=True)
     api.store.record(
-        None,
+        Exchange(NOW, spoke, "in", "StatusNotification", said, '[3,"1",{}]'),
         [
             SessionStarted(session, node, source, charger.charger_id, 1, account_id, f"{word}-tag", NOW, 0.0),
             DatumObserved(Datum(node, SourceId(source), NOW, {"watts": 7.0, f"{word}Mode": 1.0}, session=facts), NOW),
@@ -116,6 +119,7 @@ DECISIONS: dict[str, list[Try]] = {
     "GET /api/settings": LISTING,
     "GET /api/sessions": LISTING,
     "GET /api/datums": LISTING,
+    "GET /api/clocks": LISTING,
     "GET /api/events": LISTING,
     "GET /api/links": LISTING,
     "GET /api/status": LISTING,

@@ -30,6 +30,7 @@ from solarocpp.store.schema.registered import CHARGER, CONNECTOR, REGISTRY_TABLE
 
 __all__ = [
     "CHARGE_SESSION",
+    "CLOCK_VIEW",
     "DATABASE",
     "DATUM",
     "EVENT",

@@ -51,7 +51,10 @@ CONTRACT = {
     "certificates": Layer(frozenset(), frozenset({"msgspec", "cryptography"})),
     "gateway": Layer(frozenset({"ocpp", "central_system", "registry", "store", "config", "certificates"})),
     # httpx and pyarrow: `q.open` on a server asks over HTTP, and long answers are Arrow
-    "query": Layer(frozenset({"store.schema", "store.stitching"}), frozenset({"duckdb", "msgspec", "numpy", "pytz", "httpx", "pyarrow"})),
+    "query": Layer(
+        frozenset({"store.schema", "store.stitching"}),
+        frozenset({"duckdb", "msgspec", "numpy", "pytz", "httpx", "pyarrow"}),
+    ),
     "web": Layer(frozenset({"query", "registry", "store", "central_system.instructions", "config"})),
     "simulator": Layer(frozenset({"ocpp"})),
     # What `app` does with the tail of the ledger, for all of it; without a server, so without gateway and web.

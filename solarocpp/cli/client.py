@@ -161,13 +161,10 @@ async def _open_or_find(where: Where) -> Store | str:
     # Everything that is needed later is loaded now: not while others wait for the store.
     from solarocpp import app, web
     from solarocpp.cli import in_process
-    from solarocpp.store import open_store
-
-    del app, in_process, web
     from solarocpp.logs import configure_logs
     from solarocpp.store import open_store
 
-    del app, web
+    del app, in_process, web
     configure_logs(level="warning")  # structlog's own default writes to stdout, where the answer goes
     deadline = trio.current_time() + HOLDER_PATIENCE_S
     pause_s = _FIRST_LOOK_S

@@ -138,7 +138,6 @@ def store_totals(con: Connection, session_ids: Collection[UUID], datum_columns: 
         [ids],
     )
     among += ' AND "sessionId" NOT IN (SELECT "sessionId" FROM "sessionTotal")'
-    con.execute(f'DELETE FROM "sessionTotal" WHERE {among}', [ids])
     con.execute(_inserting_totals(among, datum_columns), [ids])
 
 

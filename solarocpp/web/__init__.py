@@ -11,7 +11,6 @@ both. This package refuses to know the gateway: what it shows of links it is han
     accounts    accounts and tokens     serving   the socket
     questions   what was measured       quack     the socket DuckDB clients attach to
     sql         whatever is asked       failures  what went wrong
-    questions   what was measured       failures  what went wrong
     resets      meter changes
     health      whether all is well     answers   what is shown
     files       exports, snapshots      lines     how far long work is
@@ -32,8 +31,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from solarocpp.registry import Registry
 from solarocpp.store import Store
-from solarocpp.web import accounts, files, health, management, questions, sql
-from solarocpp.web import accounts, health, management, questions, resets
+from solarocpp.web import accounts, files, health, management, questions, resets, sql
 from solarocpp.web.access import open_to_this_process, provide_caller
 from solarocpp.web.failures import answer_failure
 from solarocpp.web.lines import Turn
@@ -67,10 +65,10 @@ def make_app(
             questions.router,
             sql.router,
             files.router,
+            resets.router,
             health.router,
             health.show_health,
         ],
-        [management.router, accounts.router, questions.router, resets.router, health.router, health.show_health],
         dependencies={
             "registry": Provide(_constant(registry)),
             "store": Provide(_constant(store)),

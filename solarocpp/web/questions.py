@@ -225,8 +225,7 @@ async def show_status(
 
 router = Router(
     "/api",
-    route_handlers=[list_sessions, list_datums, list_events, list_links, show_status],
-    route_handlers=[list_sessions, list_datums, list_events, list_clocks, list_links, answer_question, show_status],
+    route_handlers=[list_sessions, list_datums, list_events, list_clocks, list_links, show_status],
     tags=["questions"],
 )
 

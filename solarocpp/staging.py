@@ -55,7 +55,7 @@ class Staging:
 
     def __init__(self, store: Store, registry: Registry, central: CentralSystem, seed: int) -> None:
         self._store, self._registry, self._central = store, registry, central
-        self._under_way = Random(f"{seed}/under way")  # noqa: S311 -- a delay, not a secret
+        self._seed = seed
         self._held: list[tuple[Exchange, tuple[Effect, ...]]] = []
         self._refused = False
         self.clock: Callable[[], datetime]
@@ -67,18 +67,20 @@ class Staging:
         if charger is None:
             raise AssertionError(f"{identity} was not registered")
         charger_id = charger.charger_id
+        # One for each: which of two chargers speaks first at the same moment is Trio's choice.
+        under_way = Random(f"{self._seed}/{identity}/under way")  # noqa: S311 -- a delay, not a secret
 
         async def hear(text: bytes, ask: Ask) -> bytes:
-            answer = self._hear(self._registry.charger(charger_id), text, ask)
+            received = self.clock() + timedelta(seconds=under_way.uniform(*_UNDER_WAY_S))
+            answer = self._hear(self._registry.charger(charger_id), text, ask, received)
             if len(self._held) >= _BATCH:
                 await self._hand_over()
             return answer
 
         return dial_directly(hear)
 
-    def _hear(self, charger: Charger, text: bytes, ask: Ask) -> bytes:
+    def _hear(self, charger: Charger, text: bytes, ask: Ask, received: datetime) -> bytes:
         """Answers one CALL as `gateway.connection` does, and keeps what is to be recorded."""
-        received = self.clock() + timedelta(seconds=self._under_way.uniform(*_UNDER_WAY_S))
         call, _ = parse_frame(text)
         assert isinstance(call, Call)  # noqa: S101 -- it is our own simulator's
         facts = self._registry.facts(charger)

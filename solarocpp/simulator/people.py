@@ -128,15 +128,23 @@ def _local(day: date, hour: float, zone: tzinfo) -> datetime:
 
 
 class Diary:
-    """Who charges at which connector, day by day, for ever; the days are made as they are asked for."""
+    """Who charges at which connector, day by day, for ever; the days are made as they are asked for.
 
-    def __init__(self, seed: int, connectors: int, *, begins: datetime, zone: tzinfo) -> None:
+    With `stagger` each connector has a car at the begin, one so long after the other.
+    """
+
+    def __init__(
+        self, seed: int, connectors: int, *, begins: datetime, zone: tzinfo, stagger: timedelta | None = None
+    ) -> None:
         self._seed, self._zone, self._drivers = seed, zone, drivers_for(connectors)
         self._day = begins.astimezone(zone).date()
         self._free_from = [begins] * connectors
         self._visits: list[deque[Visit]] = [deque() for _ in range(connectors)]
+        if stagger is not None:
+            for connector, visits in enumerate(self._visits):
+                visits.append(self._waiting(connector, begins + connector * stagger))
 
-    def waiting(self, connector: int, at: datetime) -> Visit:
+    def _waiting(self, connector: int, at: datetime) -> Visit:
         """A car that is there when a simulation begins, for a short top-up: something to see at once."""
         chance = Random(f"{self._seed}/{connector}/waiting")  # noqa: S311 -- a pattern, not a secret
         leaves = at + timedelta(seconds=round(chance.uniform(1_200.0, 3_000.0)))

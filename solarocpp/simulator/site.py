@@ -97,7 +97,9 @@ class Site:
         ]
         self.power: deque[tuple[datetime, float]] = deque(maxlen=POWER_NOTES)
         """The site's power in W over simulated time."""
-        self._diary = Diary(plan.seed, plan.chargers * plan.connectors, begins=start, zone=ZoneInfo(plan.time_zone))
+        connectors = plan.chargers * plan.connectors
+        stagger = timedelta(seconds=min(STAGGER_S, STAGGER_ALL_S / connectors)) if plan.at_once else None
+        self._diary = Diary(plan.seed, connectors, begins=start, zone=ZoneInfo(plan.time_zone), stagger=stagger)
         self._closed = trio.Event()
         self._waiting: set[trio.CancelScope] = set()
 
@@ -208,9 +210,6 @@ class Site:
                 await charge_point.charge(connector_id, tags[visit.driver % len(tags)], curve, stays_s=stays_s)
 
     def _visits(self, connector: int) -> Iterator[Visit]:
-        if self.plan.at_once:
-            stagger_s = min(STAGGER_S, STAGGER_ALL_S / (self.plan.chargers * self.plan.connectors))
-            yield self._diary.waiting(connector, self.start + timedelta(seconds=connector * stagger_s))
         while True:
             yield self._diary.next_visit(connector)
 

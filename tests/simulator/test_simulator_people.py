@@ -63,9 +63,11 @@ def test_cars_come_emptier_in_winter() -> None:
 @given(st.integers(0, 500), st.integers(1, 8))
 def test_one_car_at_a_time(seed: int, connectors: int) -> None:
     begins = datetime(2026, 3, 27, tzinfo=UTC)
-    diary = Diary(seed, connectors, begins=begins, zone=BERLIN)
+    diary = Diary(seed, connectors, begins=begins, zone=BERLIN, stagger=timedelta(seconds=60))
     for connector in range(connectors):
-        free_from = diary.waiting(connector, begins).leaves
+        first = diary.next_visit(connector)
+        assert first.arrives == begins + connector * timedelta(seconds=60)
+        free_from = first.leaves
         for _ in range(4):
             visit = diary.next_visit(connector)
             assert visit.arrives >= free_from + CHANGEOVER

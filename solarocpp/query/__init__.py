@@ -1,4 +1,4 @@
-"""What analysts ask: sessions by node and source, datums by stream and time, the newest of each, events, and SQL.
+"""What analysts ask: sessions by node and source, datums and readings by stream and time, events, and SQL.
 
     import solarocpp.query as q
 
@@ -12,10 +12,15 @@ a cursor of the live store:
 
     connection  opens a directory, a file, a server     guard    judges the SQL of strangers
     filters     what was asked, as expressions          growth   ... and how much it may blow up
-    sessions, datums, events    the questions           places   where in it something is wrong
+    sessions, datums, readings, events: the questions   places   where in it something is wrong
     answers     SQL, all at once or piece by piece      quack    DuckDB's protocol, on the server's side
     remote      a server as a connection                links    the two ways to it
     exports     Parquet files of all that
+
+    streams     which rows a roll-up or a reading is of
+    registers   how far a register went in a period     zones    where a period begins, at which node
+    rollups     quarters and hours, days, months        properties what there is, and how it is rolled up
+    curves      power over a session, for a sparkline   clocks   whose clock is off
 """
 
 from solarocpp.query.answers import Columns, Parameters, Piece, SqlAnswer, answer_sql, stream_arrow, stream_csv
@@ -26,6 +31,7 @@ from solarocpp.query.events import events
 from solarocpp.query.exports import Exported, export
 from solarocpp.query.filters import Moment, Nodes
 from solarocpp.query.guard import judge_sql
+from solarocpp.query.readings import ReadingType, readings
 from solarocpp.query.sessions import SessionKey, sessions
 
 __all__ = [
@@ -36,6 +42,7 @@ __all__ = [
     "Nodes",
     "Parameters",
     "Piece",
+    "ReadingType",
     "SessionKey",
     "SqlAnswer",
     "answer_sql",
@@ -46,6 +53,7 @@ __all__ = [
     "judge_sql",
     "latest",
     "open",
+    "readings",
     "sessions",
     "stream_arrow",
     "stream_csv",

@@ -31,10 +31,12 @@ from solarocpp.query.events import events
 from solarocpp.query.exports import Exported, export
 from solarocpp.query.filters import Moment, Nodes
 from solarocpp.query.guard import judge_sql
+from solarocpp.query.properties import OCPP_PROPERTIES, choose_properties
 from solarocpp.query.readings import ReadingType, readings
 from solarocpp.query.sessions import SessionKey, sessions
 
 __all__ = [
+    "OCPP_PROPERTIES",
     "Aggregate",
     "Columns",
     "Exported",
@@ -47,6 +49,7 @@ __all__ = [
     "SqlAnswer",
     "answer_sql",
     "clocks",
+    "choose_properties",
     "datums",
     "events",
     "export",

@@ -17,6 +17,9 @@ PropertyClass = Literal["instantaneous", "accumulating", "interval", "status"]
 _STATUS = frozenset(row.name for row in DATUM.columns if row.type != "DOUBLE")
 _MEASURANDS: Mapping[str, str] = {row.name + phase: row.measurand for row in PROPERTIES for phase in ("", *PHASES)}
 
+OCPP_PROPERTIES: Final = frozenset({*_STATUS, *_MEASURANDS}) - set(KEYS)
+"""Those that every store knows, sent or not; the others are vendors'."""
+
 # By the last word of the measurand (OCPP 1.6 §7.31); all others are instantaneous, so reactive power is, too.
 _CLASSES: Mapping[str, PropertyClass] = {"Register": "accumulating", "Interval": "interval"}
 

@@ -248,7 +248,7 @@ class Walk:
 
     async def _answer(self, route: str, attempt: Try, params: dict[str, str], word: str, node: str) -> httpx.Response:
         method, path = route.split()
-        path = re.sub(r"\{.*\}", written(attempt.words, word, node), path)
+        path = re.sub(r"\{.*\}", str(written(attempt.words, word, node)), path)
         body = None if attempt.body is None else written(attempt.body, word, node)
         return await self._http.request(method, path, params=written(params, word, node), json=body)
 

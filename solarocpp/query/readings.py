@@ -31,7 +31,7 @@ from solarocpp.query.registers import READING_TOLERANCE_US, SERIES, START, STREA
 from solarocpp.query.rollups import NEIGHBOURS, READING_VALUE, register_columns, roll_up_sql
 from solarocpp.query.streams import NOTHING, Streams, find_streams
 from solarocpp.query.zones import PERIODS
-from solarocpp.store.schema import DATUM
+from solarocpp.store.schema import DATUM, PROPERTIES
 
 ReadingType = Literal[
     "CalculatedAt",
@@ -103,11 +103,12 @@ def readings(  # noqa: PLR0913 -- one argument a filter
     there = streams.rows(DATUM.name).columns
     names = _registers(there, properties)
     known = [name for name in names if name in there]
+    asked = known or [PROPERTIES[0].name]  # some register that is there always, to have rows without any
     if aggregate is not None:
         if name != "Difference":
             raise QueryError(f"{name} has no aggregate. Leave out {aggregate}, or ask for type Difference.")
         level = find_name(aggregate, PERIODS)
-        ctes = roll_up_sql(streams, known, level, _YEAR, stitched=stitched)
+        ctes = roll_up_sql(streams, asked, level, _YEAR, stitched=stitched)
         return _shown(streams, ctes, names, known, ends=streams.zones.period_end(level, "period"))
     way = _WAYS[name]
     if way.between:
@@ -116,7 +117,7 @@ def readings(  # noqa: PLR0913 -- one argument a filter
             raise BadTimeRange(since, until, reason)
         if way.key == "at":
             streams = streams._replace(span=TimeRange(streams.span.since, streams.span.since))
-    return _shown(streams, _read_sql(streams, known, way, stitched=stitched), names, known, ends="ends")
+    return _shown(streams, _read_sql(streams, asked, way, stitched=stitched), names, known, ends="ends")
 
 
 def _registers(there: Sequence[str], properties: Iterable[str] | None) -> list[str]:

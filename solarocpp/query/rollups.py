@@ -80,8 +80,10 @@ def roll_up_sql(streams: Streams, names: Sequence[str], aggregate: str, before: 
     zones, whole = streams.zones, timedelta(microseconds=PERIODS[aggregate].width_us)
     registers = [name for name in names if property_class(name) == "accumulating"]
     others = [name for name in names if name not in registers]
-    start = zones.period_start(base, "epoch_us(created)")
-    ctes = [f"sample AS (SELECT *, {start} AS period FROM ({streams.datums_sql(others, whole)}))"]
+    ctes = []
+    if others or not registers:
+        start = zones.period_start(base, "epoch_us(created)")
+        ctes.append(f"sample AS (SELECT *, {start} AS period FROM ({streams.datums_sql(others, whole)}))")
     parts = {"mean": _combined("sample", names, _OF_DATUMS), "mode": _most_frequent("sample", names)}
     if registers:
         around = (before, whole + NEIGHBOURS)
@@ -109,7 +111,7 @@ def _level(level: str, parts: Mapping[str, str]) -> Iterator[str]:
     there = {f'"{level} {part}"': sql for part, sql in parts.items() if sql}
     for name, sql in there.items():
         yield f"{name} AS ({sql})"
-    first, *others = there or ["place WHERE false"]
+    first, *others = there or ["sample WHERE false"]
     joined = "".join(f" FULL JOIN {other} USING ({_PERIOD})" for other in others)
     yield f'"{level}" AS (FROM {first}{joined})'
 

@@ -6,8 +6,8 @@
     q.sessions(con, source="/ocpp/cp/**", since="2026-01-01", by=["source", "month"]).df()
 
 Every answer is a DuckDB relation, or of a server what behaves like one: nothing runs before it is
-fetched, and it takes further SQL (`.filter("energy > 1000")`, `.df()`, `.fetchall()`). This package only
-reads. It knows the tables of `store.schema`, so it works in a notebook on a data directory as well as on
+fetched but a look at the time zones of nodes, and it takes further SQL (`.filter("energy > 1000")`, `.df()`,
+`.fetchall()`). This package only reads. It knows the tables of `store.schema`, so it works in a notebook on a data directory as well as on
 a cursor of the live store:
 
     connection  opens a directory, a file, a server     guard    judges the SQL of strangers

@@ -101,14 +101,14 @@ def roll_up_sql(streams: Streams, names: Sequence[str], aggregate: str, before: 
 def longer_ctes(level: str, names: Sequence[str], zones: Zones) -> Iterator[str]:
     """Writes the CTEs that make days of hours, or months of days; the last is called like the level."""
     start = zones.period_start(level, "period")
-    below = f'"in {level}"'
+    below = f"in_{level}"
     yield f'{below} AS (SELECT * EXCLUDE (period), period AS below, {start} AS period FROM "{_BELOW[level]}")'
     yield from _level(level, {"mean": _combined(below, names, _OF_PERIODS), "mode": _most_frequent(below, names)})
 
 
 def _level(level: str, parts: Mapping[str, str]) -> Iterator[str]:
     """Writes the CTEs of one level: its parts, and the rows they have together."""
-    there = {f'"{level} {part}"': sql for part, sql in parts.items() if sql}
+    there = {f'"{level}_{part}"': sql for part, sql in parts.items() if sql}
     for name, sql in there.items():
         yield f"{name} AS ({sql})"
     first, *others = there or ["sample WHERE false"]

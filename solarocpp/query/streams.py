@@ -26,7 +26,7 @@ from solarocpp.query.filters import (
 )
 from solarocpp.query.properties import KEYS
 from solarocpp.query.zones import Zones, read_zones
-from solarocpp.store.schema import DATUM, RESET_RECORD
+from solarocpp.store.schema import DATUM
 
 NOTHING: Final = timedelta(0)
 
@@ -67,7 +67,7 @@ class Streams(NamedTuple):
 
     def records_sql(self, registers: Sequence[str], before: timedelta, after: timedelta) -> str:
         """Writes the SQL of the Reset records of registers."""
-        rows = self.rows(RESET_RECORD.name, before, after)
+        rows = self.rows("resetRecord", before, after)
         rows = rows.filter(f"property IN ({', '.join(map(text, registers))})")
         return rows.project('"nodeId", "sourceId", property, created, "final", "start"').sql_query()
 

@@ -80,8 +80,8 @@ class Script:
             case "reset", [source, time]:
                 start, node = options.pop("start"), options.pop("node", "1")
                 [(register, final)] = options.items()
-                columns = 'created, "nodeId", "sourceId", property, "final", "start"'
-                values = f"'{time}', {node}, '{source}', '{register}', {final}, {start}"
+                columns = '"resetId", created, "nodeId", "sourceId", property, "final", "start"'
+                values = f"nextval('resetNumber'), '{time}', {node}, '{source}', '{register}', {final}, {start}"
                 self.sql += f'INSERT INTO "resetRecord" ({columns}) VALUES ({values});'
             case "start", [number, source, time]:
                 self.effects.append(self._start(int(number), source, time, options))

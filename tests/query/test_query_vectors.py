@@ -57,11 +57,11 @@ def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCon
                 VALUES (?::TIMESTAMPTZ, 1, ?, ?, ?, ?)""",
                 [f"2020-06-01 {time}:00Z", source, *values],
             )
-        for time, source, *values in resets:
+        for number, (time, source, *values) in enumerate(resets):
             con.execute(
-                """INSERT INTO "resetRecord" (created, "nodeId", "sourceId", property, "final", "start")
-                VALUES (?::TIMESTAMPTZ, 1, ?, 'wattHours', ?, ?)""",
-                [f"2020-06-01 {time}:00Z", source, *values],
+                """INSERT INTO "resetRecord" ("resetId", created, "nodeId", "sourceId", property, "final", "start")
+                VALUES (?, ?::TIMESTAMPTZ, 1, ?, 'wattHours', ?, ?)""",
+                [number, f"2020-06-01 {time}:00Z", source, *values],
             )
 
     with closing(open_store(directory, now=datetime(2026, 1, 1, tzinfo=UTC))) as store:

@@ -6,9 +6,9 @@
     q.sessions(con, source="/ocpp/cp/**", since="2026-01-01", by=["source", "month"]).df()
 
 Every answer is a DuckDB relation, or of a server what behaves like one: nothing runs before it is
-fetched but a look at the time zones of nodes, and it takes further SQL (`.filter("energy > 1000")`, `.df()`,
-`.fetchall()`). This package only reads. It knows the tables of `store.schema`, so it works in a notebook on a data directory as well as on
-a cursor of the live store:
+fetched but a look at the time zones of nodes, and it takes further SQL (`.filter("energy > 1000")`,
+`.df()`, `.fetchall()`). This package only reads. It knows the tables of `store.schema`, so it works in a
+notebook on a data directory as well as on a cursor of the live store:
 
     connection  opens a directory, a file, a server     guard    judges the SQL of strangers
     filters     what was asked, as expressions          growth   ... and how much it may blow up

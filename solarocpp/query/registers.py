@@ -85,19 +85,25 @@ step AS (
     FROM neighbour
 )"""
 
-# Most registers only rise, and to follow one that falls costs ten times as much. A reading at the very moment of
-# a Reset record is one of the old meter, as in spec 10.2.
+# Most registers only rise, and to follow one that falls costs ten times as much; less if it goes by a number `n`.
+# A reading at the very moment of a Reset record is one of the old meter, as in spec 10.2.
 _FOLLOWED = f"""
-falling AS (SELECT DISTINCT {SERIES} FROM ordered WHERE kind = 0 AND value < before),
+falling AS (
+    SELECT *, row_number() OVER () AS n
+    FROM (SELECT DISTINCT {SERIES} FROM ordered WHERE kind = 0 AND value < before)
+),
+shift AS (
+    SELECT n, created, sum("final" - "start") OVER (PARTITION BY n ORDER BY created) AS shift
+    FROM record JOIN falling USING ({SERIES})
+),
 shifted AS (
-    SELECT r.*, coalesce(s.shift, 0) AS "value shift"
-    FROM (FROM reading SEMI JOIN falling USING ({SERIES})) r ASOF LEFT JOIN (
-        SELECT *, sum("final" - "start") OVER (PARTITION BY {SERIES} ORDER BY created) AS shift FROM record
-    ) s ON r."nodeId" = s."nodeId" AND r."sourceId" = s."sourceId" AND r.property = s.property AND r.created > s.created
+    SELECT r.n, r.created, "transactionId", value, coalesce(s.shift, 0) AS "value shift"
+    FROM (FROM reading JOIN falling USING ({SERIES})) r
+    ASOF LEFT JOIN shift s ON r.n = s.n AND r.created > s.created
 ),
 followed AS (
     SELECT {SERIES}, epoch_us(created) AS t, 0 AS kind, value
-    FROM ({stitched_sql("FROM shifted", ["value"], partition=SERIES, shifted=True)})
+    FROM ({stitched_sql("FROM shifted", ["value"], partition="n", shifted=True)}) JOIN falling USING (n)
     WHERE "value note" IS DISTINCT FROM 'ignored'
     UNION ALL FROM change SEMI JOIN falling USING ({SERIES})
 ),

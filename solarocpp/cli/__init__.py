@@ -51,6 +51,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "settings": Command("solarocpp.cli.settings:app", "Names streams, and says what is published and who may come."),
     "reset": Command("solarocpp.cli.reset:app", "Says when a meter was changed, where no rule can know it."),
     "account": Command("solarocpp.cli.account:app", "Parts a box among several owners."),
+    "node": Command("solarocpp.cli.node:app", "Names sites, and says in which time zone they are."),
     "token": Command("solarocpp.cli.token:app", "Lets programs use the API."),
     "links": Command(
         "solarocpp.cli.links:links",
@@ -84,6 +85,18 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "solarocpp.cli.questions:datums",
         "Lists datums, or rolls them up.",
         'datums --source "/ocpp/cp/CP001/**" --aggregate hour',
+        "Hours, days and months begin by the clock of the node (solarocpp node set). Of power, current and the like "
+        "they have mean, least and greatest; of a register what it went in that time, steps of up to an hour shared by "
+        "time: what it did over a longer gap is told by `solarocpp readings`.",
+    ),
+    "readings": Command(
+        "solarocpp.cli.questions:readings",
+        "Tells how far registers went, and where they stood.",
+        'readings --source "/ocpp/cp/CP001/**" --since 2026-01-01 --until 2026-02-01',
+        "Types, as SolarNetwork's: Difference (from the newest reading at or before --since, up to a year back, to the "
+        "newest at --until), NearestDifference (the same, a month back), DifferenceWithin (only readings in the "
+        "range), CalculatedAtDifference (between the two moments, by the readings around them), CalculatedAt (at "
+        "--since).",
     ),
     "sql": Command(
         "solarocpp.cli.sql:sql",

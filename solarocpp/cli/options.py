@@ -27,7 +27,10 @@ Yes = Annotated[bool, Parameter(name=["--yes", "-y"], negative="", help="Do not 
 Limit = Annotated[int, Parameter(help="Most rows; of a longer listing the newest are shown.")]
 Node = Annotated[int | None, Parameter(help="Node number.")]
 Source = Annotated[str | None, Parameter(help="Source pattern: * within a segment, ** across segments.")]
-Since = Annotated[str | None, Parameter(help="From this time on, like 2026-01-31 or 2026-01-31T18:00 (UTC).")]
+Since = Annotated[
+    str | None,
+    Parameter(help="From this time on, like 2026-01-31 or 2026-01-31T18:00; of the node's clock, UTC unless set."),
+]
 Until = Annotated[str | None, Parameter(help="Up to this time, exclusive.")]
 
 

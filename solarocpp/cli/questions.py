@@ -1,4 +1,4 @@
-"""`solarocpp sessions`, `datums` and `check`: what was measured, and whether all is well."""
+"""`solarocpp sessions`, `datums`, `readings` and `check`: what was measured, and whether all is well."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ from solarocpp.cli.output import print_objects, print_rows, remark
 from solarocpp.cli.sparklines import filled, sparkline
 
 DEFAULT_LIMIT = 1_000
+
+Aggregate = Annotated[
+    Literal["15min", "hour", "day", "month"] | None, Parameter(help="Roll up to periods, by the clock of the node.")
+]
+Properties = Annotated[str | None, Parameter(help="Comma list, like wattHours,watts. Default: all there are.")]
+ReadingType = Literal["Difference", "NearestDifference", "DifferenceWithin", "CalculatedAtDifference", "CalculatedAt"]
 
 _SESSION_COLUMNS = (
     "started",
@@ -82,7 +88,8 @@ async def datums(  # noqa: PLR0913 one argument an option
     source: Source = None,
     since: Since = None,
     until: Until = None,
-    aggregate: Annotated[Literal["hour", "day", "month"] | None, Parameter(help="Roll up to periods (UTC).")] = None,
+    aggregate: Aggregate = None,
+    properties: Properties = None,
     latest: Annotated[bool, Parameter(negative="", help="Only the newest datum of each stream.")] = False,
     limit: Limit = DEFAULT_LIMIT,
     format: Format = "table",  # noqa: A002 the option is called so
@@ -100,6 +107,7 @@ async def datums(  # noqa: PLR0913 one argument an option
             since=since,
             until=until,
             aggregate=aggregate,
+            properties=properties,
             latest=latest or None,
             limit=limit,
         )
@@ -107,6 +115,35 @@ async def datums(  # noqa: PLR0913 one argument an option
     if aggregate is not None and format == "table" and sys.stdout.isatty():
         for line in stream_lines(answer["columns"], answer["rows"]):
             print(line)
+
+
+async def readings(  # noqa: PLR0913 one argument an option
+    *,
+    type: Annotated[ReadingType, Parameter(help="How to read at the ends of the range.")] = "Difference",  # noqa: A002 SolarNetwork's word
+    node: Node = None,
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
+    aggregate: Aggregate = None,
+    properties: Properties = None,
+    limit: Limit = DEFAULT_LIMIT,
+    format: Format = "table",  # noqa: A002 the option is called so
+    where: Where = HERE,
+) -> None:
+    """Tells how far registers went, and where they stood; energy in Wh."""
+    async with reach_api(where) as api:
+        answer = await api.get(
+            "readings",
+            type=type,
+            node=node,
+            source=source,
+            since=since,
+            until=until,
+            aggregate=aggregate,
+            properties=properties,
+            limit=limit,
+        )
+    print_answer(answer, format, limit, nothing="No reading matches.")
 
 
 async def check(*, format: Format = "table", where: Where = HERE) -> int:  # noqa: A002 the option is called so

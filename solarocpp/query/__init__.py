@@ -1,4 +1,4 @@
-"""What analysts ask: sessions by node and source, datums by stream and time, the newest of each, events, and SQL.
+"""What analysts ask: sessions by node and source, datums and readings by stream and time, events, and SQL.
 
     import solarocpp.query as q
 
@@ -6,16 +6,21 @@
     q.sessions(con, source="/ocpp/cp/**", since="2026-01-01", by=["source", "month"]).df()
 
 Every answer is a DuckDB relation, or of a server what behaves like one: nothing runs before it is
-fetched, and it takes further SQL (`.filter("energy > 1000")`, `.df()`, `.fetchall()`). This package only
-reads. It knows the tables of `store.schema`, so it works in a notebook on a data directory as well as on
-a cursor of the live store:
+fetched but a look at the time zones of nodes, and it takes further SQL (`.filter("energy > 1000")`,
+`.df()`, `.fetchall()`). This package only reads. It knows the tables of `store.schema`, so it works in a
+notebook on a data directory as well as on a cursor of the live store:
 
     connection  opens a directory, a file, a server     guard    judges the SQL of strangers
     filters     what was asked, as expressions          growth   ... and how much it may blow up
-    sessions, datums, events    the questions           places   where in it something is wrong
+    sessions, datums, readings, events: the questions   places   where in it something is wrong
     answers     SQL, all at once or piece by piece      quack    DuckDB's protocol, on the server's side
     remote      a server as a connection                links    the two ways to it
     exports     Parquet files of all that
+
+    streams     which rows a roll-up or a reading is of
+    registers   how far a register went in a period     zones    where a period begins, at which node
+    rollups     quarters and hours, days, months        properties what there is, and how it is rolled up
+    curves      power over a session, for a sparkline   clocks   whose clock is off
 """
 
 from solarocpp.query.answers import Columns, Parameters, Piece, SqlAnswer, answer_sql, stream_arrow, stream_csv
@@ -26,9 +31,12 @@ from solarocpp.query.events import events
 from solarocpp.query.exports import Exported, export
 from solarocpp.query.filters import Moment, Nodes
 from solarocpp.query.guard import judge_sql
+from solarocpp.query.properties import OCPP_PROPERTIES, choose_properties
+from solarocpp.query.readings import ReadingType, readings
 from solarocpp.query.sessions import SessionKey, sessions
 
 __all__ = [
+    "OCPP_PROPERTIES",
     "Aggregate",
     "Columns",
     "Exported",
@@ -36,16 +44,19 @@ __all__ = [
     "Nodes",
     "Parameters",
     "Piece",
+    "ReadingType",
     "SessionKey",
     "SqlAnswer",
     "answer_sql",
     "clocks",
+    "choose_properties",
     "datums",
     "events",
     "export",
     "judge_sql",
     "latest",
     "open",
+    "readings",
     "sessions",
     "stream_arrow",
     "stream_csv",

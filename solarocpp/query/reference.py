@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 
-from solarocpp.query.datums import property_class
+from solarocpp.query.properties import property_class
 from solarocpp.store.schema import DATABASE, DATUM, PHASES, PROPERTIES, SECRETS, TABLES, VIEWS, Column, Table
 
 _HEAD = f"""\

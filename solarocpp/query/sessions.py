@@ -2,7 +2,7 @@
 
 Both read the view `session`, which leaves refused starts out, counts energy over register resets,
 and gives running sessions their totals so far. A session belongs to the moment it started: in time
-ranges, and in the hour, day or month (UTC) it is counted in.
+ranges, and in the hour, day or month, by the clock of its node, that it is counted in.
 """
 
 from __future__ import annotations
@@ -19,25 +19,24 @@ from solarocpp.query.filters import (
     find_name,
     lower,
     node_conditions,
-    period_start,
     quote,
     read_rows,
     read_time_range,
     source_conditions,
-    time_conditions,
     value,
 )
+from solarocpp.query.zones import PERIODS, read_zones
 
 SessionKey = Literal["node", "source", "charger", "token", "hour", "day", "month"]
 """What sessions can be aggregated by."""
 
-# Each key with its columns in the result: name and SQL.
+# Each key with its columns in the result: name and SQL, which has the start of a period for `{}`.
 _KEYS: Mapping[str, Mapping[str, str]] = {
     "node": {"nodeId": '"nodeId"'},
     "source": {"sourceId": '"sourceId"'},
     "charger": {"chargerId": '"chargerId"', "identifier": "identifier"},
     "token": {"token": "token"},
-    **{period: {period: period_start(period, "started")} for period in ("hour", "day", "month")},
+    **{period: {period: "make_timestamptz({})"} for period in ("hour", "day", "month")},
 }
 
 # What each group tells. Average power leaves out sessions whose energy is not known, not their time only.
@@ -80,10 +79,11 @@ def sessions(  # noqa: PLR0913 -- one argument a filter
         BadTimeRange: `since` is not before `until`, or one of them is no time.
         BadSourcePattern: no source can match `source`.
     """
+    zones = read_zones(con, node)
     conditions = [
         *node_conditions(node),
         *source_conditions(source),
-        *time_conditions("started", read_time_range(since, until)),
+        *zones.conditions("started", read_time_range(since, until)),
         *([] if token is None else [lower("token") == value(token.lower())]),
         *([] if active is None else [column("ended").isnull() if active else column("ended").isnotnull()]),
         *([column("chargerId") == value(charger)] if isinstance(charger, int) else []),
@@ -94,15 +94,15 @@ def sessions(  # noqa: PLR0913 -- one argument a filter
         rows = rows.join(named.project('"chargerId"'), "chargerId", how="semi")
     if by is None:
         return rows.order('started, "sessionId"')
-    return _aggregate(con, rows, [by] if isinstance(by, str) else list(by))
-
-
-def _aggregate(con: DuckDBPyConnection, rows: DuckDBPyRelation, by: list[SessionKey]) -> DuckDBPyRelation:
-    names = [find_name(key, _KEYS) for key in by]
+    names = [find_name(key, _KEYS) for key in ([by] if isinstance(by, str) else by)]
     if "charger" in names:
         identifiers = read_rows(con, "charger", []).project('"chargerId", identifier')
         rows = rows.join(identifiers, "chargerId", how="left")
-    keys = {name: sql for key in names for name, sql in _KEYS[key].items()}
+    starts = {key: zones.period_start(key, "epoch_us(started)") for key in names if key in PERIODS}
+    return _aggregate(rows, {name: sql.format(starts.get(key)) for key in names for name, sql in _KEYS[key].items()})
+
+
+def _aggregate(rows: DuckDBPyRelation, keys: Mapping[str, str]) -> DuckDBPyRelation:
     columns = ", ".join(f"{sql} AS {quote(name)}" for name, sql in {**keys, **_MEASURES}.items())
     totals = rows.aggregate(columns, ", ".join(keys.values()))
     return totals.order(", ".join(quote(name) for name in keys)) if keys else totals

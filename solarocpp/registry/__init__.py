@@ -37,6 +37,7 @@ from solarocpp.registry.orders import (
     NewCharger,
     NewCredential,
     NewToken,
+    NodeChange,
     SettingsChange,
 )
 
@@ -59,6 +60,7 @@ __all__ = [
     "NewCredential",
     "NewToken",
     "Node",
+    "NodeChange",
     "RegistrationStatus",
     "Registry",
     "SecurityProfile",

@@ -33,6 +33,7 @@ from solarocpp.registry.orders import (
     NewAccount,
     NewAuthorization,
     NewCharger,
+    NodeChange,
     SettingsChange,
 )
 from solarocpp.store import registry as tables
@@ -72,6 +73,18 @@ class Registry(AccessRegistry):
             self._put_account(account)
             self._put_node(node)
         return account
+
+    async def set_node(self, node_id: int, change: NodeChange, *, account_id: int = DEFAULT_ACCOUNT) -> Node:
+        """Names a node, or says by which clock its days begin; what is asked from now on follows it."""
+        if isinstance(change.name, str):
+            rules.check_label("node", change.name)
+        if isinstance(change.time_zone, str):
+            change = msgspec.structs.replace(change, time_zone=rules.read_time_zone(change.time_zone))
+        async with self._turn:
+            node = changed(self.require_node(account_id, node_id), change)
+            await durably(self._store, lambda con: tables.replace_entity(con, tables.NODE, node))
+            self._put_node(node)
+        return node
 
     # Chargers
 

@@ -154,6 +154,19 @@ class RegistryMemory:
             raise RegistryError("account", account_id, text, status=404)
         return account
 
+    def require_node(self, account_id: int, node_id: int) -> Node:
+        """Gives the node of an account.
+
+        Raises:
+            RegistryError: there is none.
+        """
+        node = self._nodes.get(node_id)
+        if node is None or node.account_id != account_id:
+            listed = ", ".join(str(node.node_id) for node in self.nodes(account_id))
+            text = f"There is no node {node_id}; there is {listed or 'none'}. See: solarocpp node list"
+            raise RegistryError("node", node_id, text, status=404)
+        return node
+
     def require_charger(self, account_id: int, identifier: str) -> Charger:
         """Gives the charger of an account.
 

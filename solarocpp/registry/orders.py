@@ -43,6 +43,14 @@ class NewToken(Order, frozen=True, kw_only=True):
     """Whether it may see and change every account; otherwise its own only."""
 
 
+class NodeChange(Order, frozen=True, kw_only=True):
+    """Changes a node."""
+
+    name: Label | UnsetType = UNSET
+    time_zone: str | UnsetType | None = UNSET
+    """IANA name, in any case; None: UTC."""
+
+
 class NewCharger(Order, frozen=True, kw_only=True):
     """Registers a charger."""
 

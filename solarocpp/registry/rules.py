@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from typing import Final
+from zoneinfo import available_timezones
 
 from solarocpp.errors import RegistryError
 from solarocpp.registry.entities import DEFAULT_SOURCE_ID_TEMPLATE
@@ -96,6 +97,17 @@ def check_parent(parent: str) -> None:
 def check_label(kind: str, name: str) -> None:
     """Refuses names of accounts and API tokens that a listing could not show."""
     _check_name(kind, "name", name, MAX_NAME_LENGTH)
+
+
+def read_time_zone(name: str) -> str:
+    """Finds a time zone by its IANA name in any case, and gives its proper spelling."""
+    known = {zone.casefold(): zone for zone in available_timezones()}
+    found = known.get(name.casefold())
+    if found is None:
+        meant = nearest(name, known.values())
+        hint = f"Did you mean {meant}?" if meant else "Write it like Europe/Berlin."
+        raise RegistryError("node", name, f"There is no time zone {name!r}. {hint}")
+    return found
 
 
 def check_template(template: str) -> None:

@@ -31,7 +31,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from solarocpp.registry import Registry
 from solarocpp.store import Store
-from solarocpp.web import accounts, files, health, management, questions, resets, sql
+from solarocpp.web import accounts, files, health, management, nodes, questions, resets, sql
 from solarocpp.web.access import open_to_this_process, provide_caller
 from solarocpp.web.failures import answer_failure
 from solarocpp.web.lines import Turn
@@ -66,6 +66,7 @@ def make_app(
             sql.router,
             files.router,
             resets.router,
+            nodes.router,
             health.router,
             health.show_health,
         ],

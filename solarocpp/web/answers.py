@@ -156,6 +156,23 @@ class AccountReceipt(Answer, frozen=True, kw_only=True):
     account: AccountView
 
 
+class NodeView(Answer, frozen=True, kw_only=True):
+    """A node: a site."""
+
+    node_id: int
+    name: str
+    time_zone: str | None
+    """By which its days begin; None: UTC."""
+    chargers: int
+    created: datetime
+
+
+class NodeReceipt(Answer, frozen=True, kw_only=True):
+    """A node after a change."""
+
+    node: NodeView
+
+
 class TokenView(Answer, frozen=True, kw_only=True):
     """A token for the API, without anything secret."""
 
@@ -223,6 +240,13 @@ def account_view(account: Account, nodes: Sequence[Node], chargers: int) -> Acco
         nodes=[node.node_id for node in nodes],
         chargers=chargers,
         created=account.created,
+    )
+
+
+def node_view(node: Node, chargers: int) -> NodeView:
+    """Shows a node."""
+    return NodeView(
+        node_id=node.node_id, name=node.name, time_zone=node.time_zone, chargers=chargers, created=node.created
     )
 
 

@@ -1,4 +1,4 @@
-"""Routes that ask: sessions, datums, events, links, and how the server is doing.
+"""Routes that ask: sessions, datums, readings, events, links, and how the server is doing.
 
 Whoever is limited to an account gets its rows only: those of its nodes, and the events that are known
 to be its own. SQL knows no such limit, so `sql` takes the whole box.
@@ -114,7 +114,7 @@ async def list_sessions(  # noqa: PLR0913 one argument a filter
 
     def ask(con: Connection) -> bytes:
         # Whatever was written is checked by the query module, which names the nearest key.
-        keys = None if by is None else cast("list[q.SessionKey]", [key.strip() for key in by.split(",") if key.strip()])
+        keys = cast("list[q.SessionKey] | None", _listed(by))
         found = q.sessions(
             con,
             node=nodes,
@@ -150,10 +150,14 @@ async def list_datums(  # noqa: PLR0913 one argument a filter
     since: Text = None,
     until: Text = None,
     aggregate: Text = None,
+    properties: Text = None,
     latest: Annotated[bool, QueryParameter()] = False,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Response[bytes]:
-    """Lists datums, aggregates them by hour, day or month, or gives the newest datum of each stream."""
+    """Lists datums, aggregates them by 15min, hour, day or month, or gives the newest datum of each stream.
+
+    `properties` is a comma list, like `wattHours,watts`.
+    """
     nodes = caller.nodes(registry, node)
     limited = caller.account_id is not None
 
@@ -161,9 +165,49 @@ async def list_datums(  # noqa: PLR0913 one argument a filter
         if latest:
             return _rows(q.latest(con, node=nodes, source=source), limit, own_columns=limited)
         found = q.datums(
-            con, node=nodes, source=source, since=since, until=until, aggregate=cast("q.Aggregate | None", aggregate)
+            con,
+            node=nodes,
+            source=source,
+            since=since,
+            until=until,
+            aggregate=cast("q.Aggregate | None", aggregate),
+            properties=_chosen(properties, caller),
         )
         return _rows(found, limit, newest_by="created" if aggregate is None else None, own_columns=limited)
+
+    return await _answered(store, ask)
+
+
+@get("/readings", summary="How far registers went, and where they stood")
+async def list_readings(  # noqa: PLR0913 one argument a filter
+    store: NamedDependency[Store],
+    registry: NamedDependency[Registry],
+    caller: NamedDependency[Caller],
+    *,
+    node: Node = None,
+    source: Text = None,
+    since: Text = None,
+    until: Text = None,
+    aggregate: Text = None,
+    properties: Text = None,
+    reading_type: Annotated[str, QueryParameter(name="type")] = "Difference",
+    limit: Limit = DEFAULT_LIMIT,
+) -> Response[bytes]:
+    """Reads registers at both ends of a range, or by period; `type` is one of SolarNetwork's, or its key."""
+    nodes = caller.nodes(registry, node)
+
+    def ask(con: Connection) -> bytes:
+        found = q.readings(
+            con,
+            type=cast("q.ReadingType", reading_type),
+            node=nodes,
+            source=source,
+            since=since,
+            until=until,
+            aggregate=cast("q.Aggregate | None", aggregate),
+            properties=_chosen(properties, caller),
+        )
+        return _rows(found, limit, own_columns=caller.account_id is not None)
 
     return await _answered(store, ask)
 
@@ -225,9 +269,21 @@ async def show_status(
 
 router = Router(
     "/api",
-    route_handlers=[list_sessions, list_datums, list_events, list_clocks, list_links, show_status],
+    route_handlers=[list_sessions, list_datums, list_readings, list_events, list_clocks, list_links, show_status],
     tags=["questions"],
 )
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _chosen(properties: str | None, caller: Caller) -> list[str] | None:
+    """Reads a list of properties; that somebody else's charger sends one of its own is not for an account to know."""
+    names = _listed(properties)
+    if names is None or caller.account_id is None:
+        return names
+    return q.choose_properties(q.OCPP_PROPERTIES, names)
 
 
 def _seen(links: Links, caller: Caller) -> list[Link] | None:
@@ -272,7 +328,9 @@ def _with_objects(row: Sequence[Any], types: Sequence[Any]) -> list[Any]:
     ]
 
 
-_EVERYBODYS: Final = {column.name + suffix for column in DATUM.columns for suffix in ("", "_min", "_max")}
+_EVERYBODYS: Final = {
+    column.name + suffix for column in DATUM.columns for suffix in ("", "_min", "_max", "_start", "_end")
+}
 
 
 def _own_columns(columns: Sequence[str], rows: list[Any]) -> tuple[list[str], list[Any]]:

@@ -66,7 +66,7 @@ def test_file_that_is_no_store_is_named(tmp_path: Path) -> None:
 def test_database_of_somebody_else_is_named_when_asked(tmp_path: Path) -> None:
     with (
         duckdb.connect(tmp_path / "x.duckdb") as con,
-        pytest.raises(StoreError, match="There is no table session here"),
+        pytest.raises(StoreError, match="There is no table node here"),
     ):
         q.sessions(con)
 

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from solarocpp.errors import BadSourcePattern, BadTimeRange, UnknownProperty
 from solarocpp.query.filters import (
-    PERIODS,
     find_name,
-    period_start,
     quote,
     read_time_range,
     source_conditions,
@@ -131,7 +129,27 @@ JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
     ],
 )
 def test_moments_are_read_as_utc(moment: datetime | date | str) -> None:
-    assert read_time_range(moment, None) == (JANUARY, None)
+    assert read_time_range(moment, None).at("UTC") == (JANUARY, None)
+
+
+@pytest.mark.parametrize("moment", [date(2026, 1, 1), "2026-01-01", "2026-01-01T00:00"])
+def test_moments_without_zone_are_of_the_node(moment: date | str) -> None:
+    span = read_time_range(moment, None)
+    assert span.at("Europe/Berlin").since == datetime(2025, 12, 31, 23, tzinfo=UTC)
+    assert span.at("America/New_York").since == datetime(2026, 1, 1, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("moment", ["2026-01-01T00:00Z", "2026-01-01T01:00+01:00", JANUARY])
+def test_moments_with_a_zone_are_the_same_everywhere(moment: datetime | str) -> None:
+    assert read_time_range(None, moment).at("Europe/Berlin") == (None, JANUARY)
+
+
+def test_ends_of_the_calendar_have_no_clock_to_go_by() -> None:
+    """What there is at year 1 or 9999 is nothing; it must not be an error either."""
+    assert read_time_range("0001-01-01", "9999-12-31").at("Asia/Tokyo") == (
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(9999, 12, 30, 15, tzinfo=UTC),
+    )
 
 
 def test_naive_datetime_is_refused_because_python_means_local_time_by_it() -> None:
@@ -171,21 +189,6 @@ def test_range_includes_since_and_not_until() -> None:
         assert [created.second for (created,) in rows.fetchall()] == [1, 2]
 
 
-@pytest.mark.parametrize(
-    ("period", "start"),
-    [
-        ("hour", datetime(2024, 2, 29, 23, tzinfo=UTC)),
-        ("day", datetime(2024, 2, 29, tzinfo=UTC)),
-        ("month", datetime(2024, 2, 1, tzinfo=UTC)),
-    ],
-)
-def test_periods_start_in_utc_whatever_the_zone_of_the_connection(period: str, start: datetime) -> None:
-    with duckdb.connect() as con:
-        con.execute("SET TimeZone = 'Pacific/Auckland'")
-        con.execute("CREATE TABLE t AS SELECT TIMESTAMPTZ '2024-02-29T23:59:59.999999Z' AS created")
-        assert con.table("t").project(period_start(period, "created")).fetchall() == [(start,)]
-
-
 def test_names_are_found_in_any_case() -> None:
     assert find_name("WATTHOURS", ["watts", "wattHours"]) == "wattHours"
 
@@ -196,8 +199,8 @@ def test_unknown_name_is_named_with_the_nearest() -> None:
 
 
 def test_unknown_name_like_no_other_is_answered_with_all_there_are() -> None:
-    with pytest.raises(UnknownProperty, match=r"There is no 'fortnight'\. Known: hour, day, month\."):
-        find_name("fortnight", PERIODS)
+    with pytest.raises(UnknownProperty, match=r"There is no 'fortnight'\. Known: hour, day\."):
+        find_name("fortnight", ["hour", "day"])
 
 
 @settings(deadline=None)  # DuckDB answers, when the machine lets it

@@ -68,6 +68,8 @@ QUESTIONS: dict[str, Any] = {
     "datums": lambda con: q.datums(con, source="/ocpp/cp/*/1/*", until=NOW + timedelta(hours=5)),
     "datums by hour": lambda con: q.datums(con, aggregate="hour", properties=["wattHours", "watts", "token", "soc"]),
     "datums by month": lambda con: q.datums(con, aggregate="month"),
+    "readings": lambda con: q.readings(con, type="atd", since=NOW, until=NOW + timedelta(hours=2)),
+    "readings by day": lambda con: q.readings(con, aggregate="day", source="/ocpp/**", properties="wattHours"),
     "latest": q.latest,
     "events": lambda con: q.events(con, tags="ocpp,charger", charger="cp001"),
     "filtered": lambda con: q.sessions(con).filter("energy >= 1000").aggregate("count(*), sum(energy)"),

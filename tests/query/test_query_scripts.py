@@ -7,8 +7,10 @@ A line begins with what it is:
     end 1 TIME reason=Local meter=6000
     refuse 2 SOURCE TIME token=TAG charger=7
     datum SOURCE TIME session=1 wattHours=5000 ...      a reading; `status=` makes it a status datum
+    node 1 Europe/Berlin                                a time zone
+    reset SOURCE TIME wattHours=5000 start=0            a Reset record: final value, and what went on
     event link_opened TIME charger=CP001 account=1      something that happened, of nobody without `account`
-    sessions by=node,source since=2026-01-01            a question, one of sessions, datums, latest, events
+    sessions by=node,source since=2026-01-01            a question, one of those below
         sourceId energy                                 ... the columns to look at
         /ocpp/cp/CP001/1/Outlet 1000                    ... and each row; `-` is NULL
         ! There is no 'yeer'.                           ... or how the error begins
@@ -36,11 +38,12 @@ SCRIPTS = sorted((Path(__file__).parent / "scripts").glob("*.query"))
 QUESTIONS: Mapping[str, Callable[..., duckdb.DuckDBPyRelation]] = {
     "sessions": q.sessions,
     "datums": q.datums,
+    "readings": q.readings,
     "latest": q.latest,
     "events": q.events,
 }
 LISTS = {"by", "properties"}
-NUMBERS = {"active", "account"}
+NUMBERS = {"active", "account", "stitched"}
 
 Fill = Callable[..., duckdb.DuckDBPyConnection]
 
@@ -71,6 +74,15 @@ class Script:
         match word, plain:
             case "charger", [number, identifier]:
                 self.sql += f"INSERT INTO charger (\"chargerId\", identifier) VALUES ({number}, '{identifier}');"
+            case "node", [number, zone]:
+                self.sql += f"""DELETE FROM node WHERE "nodeId" = {number};
+                    INSERT INTO node ("nodeId", "timeZone") VALUES ({number}, '{zone}');"""
+            case "reset", [source, time]:
+                start, node = options.pop("start"), options.pop("node", "1")
+                [(register, final)] = options.items()
+                columns = '"resetId", created, "nodeId", "sourceId", property, "final", "start"'
+                values = f"nextval('resetNumber'), '{time}', {node}, '{source}', '{register}', {final}, {start}"
+                self.sql += f'INSERT INTO "resetRecord" ({columns}) VALUES ({values});'
             case "start", [number, source, time]:
                 self.effects.append(self._start(int(number), source, time, options))
             case "refuse", [number, source, time]:

@@ -17,6 +17,7 @@ from solarocpp.registry import (
     NewCredential,
     NewToken,
     Node,
+    NodeChange,
     Registry,
     SettingsChange,
 )
@@ -32,6 +33,37 @@ async def test_a_new_account_has_a_node_and_a_hid_of_its_own(registry: Registry,
     assert registry.nodes(2) == [Node(2, 2, "node 2", NOW)]
     rows = await store.read(lambda con: con.table("account").project('"accountId", hid').fetchall())
     assert rows == [(1, registry.accounts()[0].hid), (2, made.hid)]
+
+
+async def test_a_node_keeps_its_name_and_clock(registry: Registry, store: Store) -> None:
+    await registry.add_account(NewAccount(name="Depot"), now=NOW)
+    node = await registry.set_node(2, NodeChange(name="Mill", time_zone="ASIA/tokyo"), account_id=2)
+    assert node == Node(2, 2, "Mill", NOW, "Asia/Tokyo")
+    assert registry.nodes(2) == [node]
+    rows = await store.read(lambda con: con.table("node").order('"nodeId"').project('name, "timeZone"').fetchall())
+    assert rows == [("node 1", None), ("Mill", "Asia/Tokyo")]
+    assert (await registry.set_node(2, NodeChange(name="Mill 2"), account_id=2)).time_zone == "Asia/Tokyo"
+    assert (await registry.set_node(2, NodeChange(time_zone=None), account_id=2)).time_zone is None
+
+
+@pytest.mark.parametrize(
+    ("number", "change", "text", "status"),
+    [
+        (2, NodeChange(name="Mine"), "There is no node 2; there is 1. See: solarocpp node list", 404),
+        (1, NodeChange(time_zone="Berlin"), "There is no time zone 'Berlin'. Did you mean", 422),
+        (1, NodeChange(time_zone="CEST+2"), "There is no time zone 'CEST+2'.", 422),
+        (1, NodeChange(time_zone="x" * 80), "Write it like Europe/Berlin.", 422),
+        (1, NodeChange(name="a\nb"), "must have printable characters", 422),
+    ],
+)
+async def test_what_a_node_cannot_be(
+    registry: Registry, number: int, change: NodeChange, text: str, status: int
+) -> None:
+    await registry.add_account(NewAccount(name="Depot"), now=NOW)
+    with pytest.raises(RegistryError, match=re.escape(text)) as refused:
+        await registry.set_node(number, change)
+    assert refused.value.status == status
+    assert registry.nodes(1) == [Node(1, 1, "node 1", NOW)]
 
 
 async def test_a_hid_can_be_typed_and_is_found_in_any_case(registry: Registry) -> None:

@@ -27,6 +27,7 @@ from solarocpp.registry import (
     NewCharger,
     NewCredential,
     NewToken,
+    NodeChange,
     SettingsChange,
 )
 from solarocpp.store import ChargerFacts, Exchange
@@ -57,6 +58,7 @@ async def fill(api: Served, account_id: int, word: str, node: int) -> str:
     registry = api.registry
     order = NewCharger(identifier=f"{word}-cp", vendor=f"{word}-vendor", node_id=node, create_node=node == 4711)
     charger = await registry.add_charger(order, now=NOW, account_id=account_id)
+    await registry.set_node(node, NodeChange(name=f"{word}-site"), account_id=account_id)
     credential = NewCredential(username=f"{word}-user", password=f"{word}-password-of-16", allowed=[f"{word}-cp"])
     await registry.add_credential(credential, now=NOW, account_id=account_id)
     authorization = NewAuthorization(token=f"{word}-tag", parent=f"{word}-parent", chargers=[f"{word}-cp"])
@@ -73,7 +75,10 @@ async def fill(api: Served, account_id: int, word: str, node: int) -> str:
         Exchange(NOW, spoke, "in", "StatusNotification", said, '[3,"1",{}]'),
         [
             SessionStarted(session, node, source, charger.charger_id, 1, account_id, f"{word}-tag", NOW, 0.0),
-            DatumObserved(Datum(node, SourceId(source), NOW, {"watts": 7.0, f"{word}Mode": 1.0}, session=facts), NOW),
+            DatumObserved(
+                Datum(node, SourceId(source), NOW, {"watts": 7.0, "wattHours": 5.0, f"{word}Mode": 1.0}, session=facts),
+                NOW,
+            ),
             SessionEnded(session, NOW + timedelta(hours=1), "Local", f"{word}-tag", 5.0),
             SessionStarted(running, node, source, charger.charger_id, 2, 9, f"{word}-tag", NOW, 0.0),
             EventHappened(NOW, "link_opened", f"{word}-cp", f"{word} came", {"cp": f"{word}-cp"}, account_id),
@@ -120,6 +125,8 @@ DECISIONS: dict[str, list[Try]] = {
     "GET /api/sessions": LISTING,
     "GET /api/datums": LISTING,
     "GET /api/clocks": LISTING,
+    "GET /api/readings": LISTING,
+    "GET /api/nodes": LISTING,
     "GET /api/events": LISTING,
     "GET /api/links": LISTING,
     "GET /api/status": LISTING,
@@ -144,6 +151,7 @@ DECISIONS: dict[str, list[Try]] = {
         "reset", "", {"sourceId": "/{word}/{word}-cp/1", "at": "2026-03-01T12:00:00Z", "final": 1, "start": 0}
     ),
     "DELETE /api/resets/{number}": named("reset", "1"),
+    "PATCH /api/nodes/{number}": [Try(404, "node_unknown", "{node}", {"name": "x", "timeZone": "Asia/Tokyo"})],
     "PATCH /api/settings": [Try(200, body={"publish": False})],
     "POST /api/chargers": [
         Try(404, "node_unknown", body={"identifier": "cp9", "nodeId": "{node}"}),
@@ -172,10 +180,12 @@ PARAMETERS: dict[str, list[str]] = {
     "latest": ["true"],
     "limit": ["1"],
     "node": ["{node}", "1"],
+    "properties": ["wattHours"],
     "since": ["2026-01-01"],
     "source": ["/{word}/**", "**"],
     "tags": ["ocpp", "forbidden"],
     "token": ["{word}-tag"],
+    "type": ["Difference"],
     "until": ["2027-01-01"],
 }
 
@@ -238,7 +248,7 @@ class Walk:
 
     async def _answer(self, route: str, attempt: Try, params: dict[str, str], word: str, node: str) -> httpx.Response:
         method, path = route.split()
-        path = re.sub(r"\{.*\}", written(attempt.words, word, node), path)
+        path = re.sub(r"\{.*\}", str(written(attempt.words, word, node)), path)
         body = None if attempt.body is None else written(attempt.body, word, node)
         return await self._http.request(method, path, params=written(params, word, node), json=body)
 
@@ -306,6 +316,19 @@ async def test_the_node_of_another_has_no_rows(box: Box) -> None:
     async with box.api.as_caller(box.tokens["mill"]) as http:
         for path in ("/api/sessions", "/api/datums", "/api/datums?latest=true"):
             assert (await http.get(path, params={"node": 4711})).json()["rows"] == [], path
+
+
+async def test_a_property_of_anothers_charger_is_unknown(box: Box) -> None:
+    """Whether somebody's charger sends a thing of its own is theirs; the whole box may ask for it."""
+    for path in ("/api/datums", "/api/readings"):
+        async with box.api.as_caller(box.tokens["mill"]) as http:
+            theirs, nobodys = [
+                await http.get(path, params={"properties": f"wattHours,{word}Mode"}) for word in ("quay", "jazz")
+            ]
+        assert (theirs.status_code, theirs.json()["kind"]) == (422, "unknown_property")
+        assert theirs.text.replace("quay", "jazz") == nobodys.text
+    table = (await box.api.http.get("/api/datums", params={"properties": "QUAYMODE"})).json()
+    assert table["columns"] == ["created", "nodeId", "sourceId", "quayMode"]
 
 
 async def test_the_status_of_an_account_is_about_it_alone(box: Box) -> None:

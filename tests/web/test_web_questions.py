@@ -53,6 +53,52 @@ async def test_sessions_are_aggregated_by_several_keys(api: Served) -> None:
     assert [row[:4] for row in table["rows"]] == [[OUTLET, "2026-03-01T00:00:00Z", 1, 1000.0]]
 
 
+async def test_datums_are_rolled_up_by_the_clock_of_the_node(api: Served) -> None:
+    await record_session(api)
+    await api.http.patch("/api/nodes/1", json={"timeZone": "Asia/Kolkata"})
+    params = {"aggregate": "day", "properties": "wattHours", "since": "2026-03-01", "until": "2026-03-02"}
+    table = (await api.http.get("/api/datums", params=params)).json()
+    assert table == {
+        "columns": ["created", "nodeId", "sourceId", "wattHours"],
+        "rows": [["2026-02-28T18:30:00Z", 1, OUTLET, 1000.0]],
+        "cut": False,
+    }
+
+
+async def test_readings_of_a_range_and_by_period(api: Served) -> None:
+    await record_session(api)
+    asked = {"properties": "wattHours", "since": "2026-03-01T08:15:00Z", "until": "2026-03-01T09:00:00Z"}
+    table = (await api.http.get("/api/readings", params={"type": "atd", **asked})).json()
+    assert table["columns"][3:] == ["timeZone", "endDate", "wattHours", "wattHours_start", "wattHours_end"]
+    assert table["rows"] == [
+        ["2026-03-01T08:15:00Z", 1, OUTLET, "UTC", "2026-03-01T09:00:00Z", 799.75, 5200.25, 6000.0]
+    ]
+    table = (await api.http.get("/api/readings", params={"aggregate": "hour", "properties": "wattHours"})).json()
+    assert [[row[0], *row[5:]] for row in table["rows"]] == [
+        ["2026-03-01T08:00:00Z", 1000.0, 5000.0, 6000.0],
+        ["2026-03-01T09:00:00Z", 0.0, 6000.0, 6000.0],
+    ]
+
+
+async def test_a_node_is_named_and_has_a_clock(api: Served) -> None:
+    await api.registry.add_charger(NewCharger(identifier="CP001"), now=START)
+    answer = await api.http.patch("/api/nodes/1", json={"name": "Harbour", "timeZone": "europe/berlin"})
+    assert answer.json()["node"] | {"created": ""} == {
+        "nodeId": 1,
+        "name": "Harbour",
+        "timeZone": "Europe/Berlin",
+        "chargers": 1,
+        "created": "",
+    }
+    assert (await api.http.patch("/api/nodes/1", json={"timeZone": None})).json()["node"]["timeZone"] is None
+    assert [node["name"] for node in (await api.http.get("/api/nodes")).json()] == ["Harbour"]
+    refused = await api.http.patch("/api/nodes/1", json={"timeZone": "Europe/Berlyn"})
+    assert (refused.status_code, refused.json()["error"]) == (
+        422,
+        "There is no time zone 'Europe/Berlyn'. Did you mean Europe/Berlin?",
+    )
+
+
 async def test_a_long_listing_is_cut_to_the_newest_and_says_so(api: Served) -> None:
     await record_session(api)
     table = (await api.http.get("/api/datums", params={"limit": 2})).json()
@@ -88,6 +134,13 @@ REFUSALS: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("GET", "sessions", {"since": "yesterday"}, 422, "bad_time_range"),
     ("GET", "datums", {"source": "/a//b"}, 422, "bad_source_pattern"),
     ("GET", "datums", {"aggregate": "week"}, 422, "unknown_property"),
+    ("GET", "readings", {"type": "at", "until": "2026-01-01"}, 422, "bad_time_range"),
+    ("GET", "readings", {"type": "at", "aggregate": "hour"}, 422, "bad_query"),
+    ("GET", "readings", {"properties": "watts"}, 422, "bad_query"),
+    ("GET", "datums", {"properties": "wats"}, 422, "unknown_property"),
+    ("PATCH", "nodes/1", {"timeZone": "Mars"}, 422, "node_refused"),
+    ("PATCH", "nodes/1", {"timezone": "UTC"}, 400, "bad_request"),
+    ("PATCH", "nodes/7", {"name": "x"}, 404, "node_unknown"),
     ("GET", "datums", {"limit": "0"}, 400, "bad_request"),
     ("GET", "datums", {"limit": "1000000000"}, 400, "bad_request"),
     ("GET", "datums", {"node": "one"}, 400, "bad_request"),

@@ -150,7 +150,8 @@ def plan_export(  # noqa: PLR0913 -- one argument a filter
     choice = _Choice(nodes, read_time_range(since, until))
     conditions = source_conditions(source)
     (store_id, kept_from, rebuilt), *_ = con.execute(
-        'SELECT "storeId"::VARCHAR, "datumsFrom", coalesce(epoch_us(rebuilt), 0) FROM meta'
+        'SELECT "storeId"::VARCHAR, "datumsFrom", (SELECT coalesce(max(epoch_us(created)), 0) FROM event '
+        "WHERE name IN ('tables_rebuilt', 'rebuild_undone')) FROM meta"
     ).fetchall()
     plans = []
     for dataset in _DATASETS:

@@ -43,7 +43,7 @@ def rebuild(  # noqa: PLR0913 one argument an option
     from solarocpp import rebuilding
     from solarocpp.query.filters import read_time_range
 
-    begin = read_time_range(since, None).since
+    begin = read_time_range(since, None).at("UTC").since
     if (begin is None) is not undo:
         raise WrongUsage("Say from when on: solarocpp rebuild --since 2026-01-31. Or --undo alone, to take it back.")
     with closing(_open(where)) as store:

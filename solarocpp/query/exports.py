@@ -32,7 +32,6 @@ from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from solarocpp.errors import QueryError, StoreError
 from solarocpp.query.filters import (
-    PERIODS,
     Moment,
     Nodes,
     TimeRange,
@@ -43,6 +42,7 @@ from solarocpp.query.filters import (
     source_conditions,
     time_conditions,
 )
+from solarocpp.query.zones import Zones
 from solarocpp.store.schema import DATUM, SESSION_VIEW
 
 # Where files are written before they are renamed: beside the datasets, since some engines take every file below
@@ -147,10 +147,11 @@ def plan_export(  # noqa: PLR0913 -- one argument a filter
         QueryError: the folder holds something else.
     """
     nodes = None if node is None else {node} if isinstance(node, int) else set(node)
-    choice = _Choice(nodes, read_time_range(since, until))
+    choice = _Choice(nodes, read_time_range(since, until).at("UTC"))
     conditions = source_conditions(source)
     (store_id, kept_from, rebuilt), *_ = con.execute(
-        'SELECT "storeId"::VARCHAR, "datumsFrom", coalesce(epoch_us(rebuilt), 0) FROM meta'
+        'SELECT "storeId"::VARCHAR, "datumsFrom", (SELECT coalesce(max(epoch_us(created)), 0) FROM event '
+        "WHERE name IN ('tables_rebuilt', 'rebuild_undone')) FROM meta"
     ).fetchall()
     plans = []
     for dataset in _DATASETS:
@@ -331,7 +332,8 @@ def _stamps(con: DuckDBPyConnection, folder: Path, kind: _Kind) -> dict[Path, _S
 
 def _wanted(rows: DuckDBPyRelation, dataset: _Dataset, folder: Path, kind: _Kind) -> dict[Path, _Stamp]:
     """Says which files there should be, and what their rows are."""
-    start = PERIODS[dataset.period].format(time=quote(dataset.time))
+    # Days and months of the files are UTC's, whatever the nodes go by: a folder is one dataset.
+    start = f"make_timestamptz({Zones({}).period_start(dataset.period, f'epoch_us({quote(dataset.time)})')})"
     columns = ", ".join(map(quote, rows.columns))
     groups = rows.aggregate(
         f'"nodeId", {start} AS start, count(*), {dataset.content.format(columns=columns)}', f'"nodeId", {start}'

@@ -106,7 +106,6 @@ UPDATE event SET tags = CASE
 _VERSION_3 = """
 ALTER TABLE node ADD COLUMN "timeZone" VARCHAR;
 ALTER TABLE meta ADD COLUMN "datumsFrom" TIMESTAMPTZ;
-ALTER TABLE meta ADD COLUMN rebuilt TIMESTAMPTZ;
 CREATE TABLE "resetRecord" (
     "resetId" BIGINT PRIMARY KEY, created TIMESTAMPTZ, "nodeId" BIGINT, "sourceId" VARCHAR, property VARCHAR,
     "final" DOUBLE, "start" DOUBLE, note VARCHAR, entered TIMESTAMPTZ

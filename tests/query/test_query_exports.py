@@ -189,7 +189,9 @@ def test_rebuilt_rows_are_written_again(filled: Fill, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with filled(DATUMS) as con:
         q.export(con, out)
-    with filled(sql="UPDATE datum SET watts = 2 * watts; UPDATE meta SET rebuilt = now()") as con:
+    with filled(
+        sql="UPDATE datum SET watts = 2 * watts; INSERT INTO event (created, name) VALUES (now(), 'tables_rebuilt')"
+    ) as con:
         assert counts(q.export(con, out))[0] == ("datum", 3, 0, 0, 5)
         assert con.sql(f"SELECT sum(watts) FROM '{out}/datum/**/*.parquet'").fetchall() == [(102.0,)]
 

@@ -41,7 +41,6 @@ INTERNAL: tuple[Table, ...] = (
             Column("watermark", "BIGINT", "", "last `ledger.seq` the tables show"),
             Column("nextTransactionId", "BIGINT", "", "lowest transactionId never given"),
             Column("datumsFrom", "TIMESTAMP WITH TIME ZONE", "", "datums before were removed by retention"),
-            Column("rebuilt", "TIMESTAMP WITH TIME ZONE", "", "when rows were last derived again from the ledger"),
         ),
         internal=True,
     ),

@@ -158,11 +158,12 @@ def shifted_sql(rows: str, registers: Iterable[str]) -> str:
     shifts = ", ".join(f"coalesce(s.shifts['{_text(r)}'], 0) AS {_quoted(f'{r} shift')}" for r in registers)
     return (
         f'SELECT d.*, {shifts} FROM ({rows}) d LEFT JOIN ({_SHIFTS}) s ON s."nodeId" = d."nodeId" '
-        'AND s."sourceId" = d."sourceId" AND d.created >= s.since AND d.created < s.until'
+        'AND s."sourceId" = d."sourceId" AND d.created > s.since AND d.created <= s.until'
     )
 
 
-# From each record of a stream to the next: by how much each of its registers is to be shifted then.
+# After each record of a stream and up to the next: by how much each of its registers is to be shifted then. A reading
+# at the moment of a record is the old meter's: spec 10.2 puts it before the record's final.
 _SHIFTS = """
 SELECT "nodeId", "sourceId", since, until, map_from_entries(list((property, shift))) AS shifts
 FROM (

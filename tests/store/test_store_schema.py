@@ -141,6 +141,20 @@ class TestMigration:
         finally:
             store.close()
 
+    def test_version_3_keeps_zones_meter_changes_and_qualities(self, tmp_path: Path) -> None:
+        database = Database(tmp_path / "solarocpp.duckdb")
+        with database.writing() as con:
+            con.execute(OLDER[2].read_text())
+        database.close()
+        store = open_store(tmp_path, now=T)
+        try:
+            assert rows(store, 'SELECT "timeZone" FROM node ORDER BY "nodeId"') == [("Europe/Berlin",), (None,)]
+            assert rows(store, 'SELECT "final", "start", note FROM "resetRecord"') == [(1200.0, 5.0, "new meter")]
+            assert rows(store, "SELECT nextval('resetNumber')") == [(2,)]
+            assert rows(store, "SELECT quality, doubt FROM session") == [("measured", None)]
+        finally:
+            store.close()
+
     def test_secrets_of_an_earlier_version_open(self, tmp_path: Path) -> None:
         database = Database(tmp_path / "secrets.duckdb", directories=(), private=True)
         with database.writing() as con:

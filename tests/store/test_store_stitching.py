@@ -102,6 +102,11 @@ class TestRecords:
         """200 Wh on the old one after its last reading, 60 on the new one before its first."""
         assert stitched([(1, 4000), (1, 5000), (1, 100), (1, 150)], records=self.RECORD) == "0 1000 260* 50"
 
+    def test_reading_at_the_moment_of_the_change_is_the_old_meters(self) -> None:
+        """As spec 10.2 orders them: the reading, then the record's final, then its start."""
+        record = self.RECORD.replace("10:01:30", "10:01:00")
+        assert stitched([(1, 4000), (1, 5000), (1, 100), (1, 150)], records=record) == "0 1000 260* 50"
+
     def test_new_meter_may_begin_above_the_old_one(self) -> None:
         """No rule can know that one."""
         assert stitched([(1, 0), (1, 0), (1, 700)], records=self.RECORD.replace("5200, 40", "0, 700")) == "0 0 0*"

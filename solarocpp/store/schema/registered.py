@@ -55,7 +55,10 @@ RESET_RECORD = Table(
     (
         Column("resetId", "BIGINT", "", "number"),
         Column(
-            "created", "TIMESTAMP WITH TIME ZONE", "", "when the meter was changed; a reading of that moment is new"
+            "created",
+            "TIMESTAMP WITH TIME ZONE",
+            "",
+            "when the meter was changed; a reading of that moment is the old one's",
         ),
         Column("nodeId", "BIGINT", "", "node of the stream"),
         Column("sourceId", "VARCHAR", "", "the stream"),

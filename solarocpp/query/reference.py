@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from solarocpp.query.properties import property_class
+from solarocpp.query.worked import WORKED
 from solarocpp.store.schema import DATABASE, DATUM, PHASES, PROPERTIES, SECRETS, TABLES, VIEWS, Column, Table
 
 _HEAD = f"""\
@@ -68,9 +69,17 @@ properties appear the same way.
 _SECTIONS = (("Views", VIEWS), ("Tables", TABLES))
 
 
+_WORKED = """\
+## Ten questions, worked out
+
+Each runs as it stands: in `solarocpp sql`, over HTTP, in `solar.query('...')` of an attached DuckDB, in `con.sql(...)`.
+"""
+
+
 def reference() -> str:
     """Returns the text of data/README.md."""
-    parts = [_HEAD]
+    parts = [_HEAD, _WORKED]
+    parts += [f"### {worked.title}\n\n```sql\n{worked.sql}\n```\n\n{worked.mind}\n" for worked in WORKED]
     for title, tables in _SECTIONS:
         parts.append(f"## {title}\n")
         for table in tables:

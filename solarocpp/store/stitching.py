@@ -8,6 +8,7 @@ all ask it, so a session, an hour and a connector agree about the same readings.
   between lifetime readings at start and stop (Q84): what lies between fall and recovery counts nothing.
   It has recovered when one step rises by more than half of the fall, to the level before it or above;
   climbing back reading by reading is charging on after a reset.
+* A fall of less than 1 Wh is rounding, and nothing.
 * A session that begins or ends below is no glitch, however it goes on: some registers start anew with
   each transaction (Q83), and one large step of theirs may pass the level of the session before.
 * Where a meter was changed, an operator says what the old one ended and the new one began with
@@ -79,13 +80,17 @@ _AFTER_PASS: Stage = {
     "kept": "CASE WHEN {ignored} THEN NULL ELSE {kept} END",
     "state": "CASE WHEN {ignored} THEN 'ignored' WHEN {returned} THEN 'returned' ELSE {state} END",
 }
+# meterStart and meterStop are whole Wh (OCPP 1.6 §6.45, §6.49), readings are not: 5, then 4.512, is the same register.
+_ROUNDED = "({before} - {kept} > 0 AND {before} - {kept} < 1)"
+
 _END: Stage = {
     "rise": (
-        "CASE WHEN {kept} < {before} THEN greatest({r}, 0) WHEN {before} IS NULL THEN {kept} - {kept} "
-        "ELSE {kept} - {before} END"
+        f"CASE WHEN {_ROUNDED} THEN 0 WHEN {{kept}} < {{before}} THEN greatest({{r}}, 0) "
+        "WHEN {before} IS NULL THEN {kept} - {kept} ELSE {kept} - {before} END"
     ),
     "note": (
-        "CASE WHEN {kept} < {before} THEN 'reset' WHEN {kept} IS NOT NULL AND {then} <> {shift} THEN 'recorded' "
+        f"CASE WHEN {{kept}} < {{before}} AND NOT {_ROUNDED} THEN 'reset' "
+        "WHEN {kept} IS NOT NULL AND {then} <> {shift} THEN 'recorded' "
         "ELSE {state} END"
     ),
 }

@@ -21,6 +21,9 @@ OF_ONE_SESSION: dict[str, tuple[list[Reading], str]] = {
     # Q83
     "is reset": ([1000, 3000, 50, 500], "0 2000 50! 450"),
     "climbs back after a reset": ([1000, 3000, 0, 1000, 2000, 3000], "0 2000 0! 1000 1000 1000"),
+    # meterStart is whole Wh, readings are not
+    "is rounded at the start": ([5, 4.5, 4.75], "0 0 0.25"),
+    "falls by 1 Wh": ([5, 4, 4.25], "0 4! 0.25"),
     # Q86
     "glitches": ([5000, 5100, 0, 5200], "0 100 -~ 100^"),
     "glitches twice as long": ([5000, 0, 0, 5200], "0 -~ -~ 200^"),

@@ -13,6 +13,7 @@ A tour, in the order a frame travels (an arrow is an import; nothing points back
     web/, cli/       the same questions and orders over HTTP and from a shell
     simulator/       charge points that behave, for demonstrations, tests and measurements
     staging.py       the past of a simulated site as a data directory, made without sockets
+    rebuilding.py    the ledger through the handlers again, into tables that take the place of those that are there
     app.py           nests it all and takes it down again in order
 """
 

@@ -110,8 +110,8 @@ def test_rebuild_and_undo(damaged: Told, run: Callable[..., Done]) -> None:
 
 
 def test_rows_that_are_only_added_need_no_question(damaged: Told, run: Callable[..., Done]) -> None:
-    damaged.sql("DELETE FROM datum")
-    damaged.sql('DELETE FROM "sessionTotal"')
+    for table in ("datum", "chargeSession", "sessionTotal"):
+        damaged.sql(f'DELETE FROM "{table}"')
     assert run("--since", "2026-03-01").code == 0
     assert registers(damaged) == [1000, 3000]
 

@@ -154,7 +154,7 @@ def test_killed_store_has_everything_it_acknowledged_once(tmp_path: Path, kill: 
     child.process.send_signal(signal.SIGKILL)
     # Not communicate(): it would miss the lines that readline has taken from the pipe already.
     rest = child.process.stdout.read()
-    child.process.wait()
+    child.process.communicate()
     acknowledged += [int(line) for line in rest.splitlines() if line.strip()]
     ids, watts = stored(tmp_path)
     assert ids[: len(acknowledged)] == acknowledged, f"seed {SEED}"

@@ -76,7 +76,7 @@ async def test_snapshot_serves_in_the_place_of_the_store(tmp_path: Path) -> None
         assert await record_all(store, [(exchange(2), [ended(60, 10.0)])]) == [True]
         await store.settle()
         assert rows(store, "SELECT seq FROM ledger ORDER BY seq") == [(1,), (2,)]
-        assert rows(store, """SELECT energy, "endReason" FROM session""") == [(None, "Local")]
+        assert rows(store, """SELECT energy, "endReason" FROM session""") == [(10.0, "Local")]
         (tags,) = rows(store, "SELECT tags FROM duckdb_databases() WHERE database_name = 'solarocpp'")[0]
         assert "v1.2.0" in str(tags)
 

@@ -177,6 +177,7 @@ PARAMETERS: dict[str, list[str]] = {
     "aggregate": ["hour"],
     "by": ["node,source,charger,token,day", "charger"],
     "charger": ["{word}-cp"],
+    "curve": ["9"],
     "latest": ["true"],
     "limit": ["1"],
     "node": ["{node}", "1"],

@@ -47,10 +47,10 @@ async def central_system(tmp_path: Path, nursery: trio.Nursery) -> AsyncGenerato
 
 @pytest.fixture
 async def charger(central_system: Running, nursery: trio.Nursery) -> ChargePoint:
-    """A simulated charger, half an hour a second, which the central system has accepted."""
+    """A simulated charger, ten minutes a second, which the central system has accepted."""
     url = f"ws://{central_system.ocpp}/ocpp/j/v16"
     dial = dial_url(url, "CP001", username="CP001", password="a test's password")
-    clock = ScaledClock(datetime(2026, 3, 1, 12, 0, tzinfo=UTC), 1_800.0)
+    clock = ScaledClock(datetime(2026, 3, 1, 12, 0, tzinfo=UTC), 600.0)
     charge_point = ChargePoint("CP001", dial, clock=clock)
     await nursery.start(charge_point.run)
     return charge_point

@@ -14,12 +14,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 # Hypothesis' own limit of 200 ms an example says something about the machine, not about the code under test.
@@ -123,6 +124,13 @@ def _wait_ready(process: subprocess.Popen[bytes], ready_file: Path, log: Path) -
         time.sleep(0.02)
     ready: dict[str, str] = json.loads(ready_file.read_text())
     return ready
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """A command that ran in this process has set up its own; the next test must not have lines left out by it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)

@@ -77,8 +77,10 @@ line AS (
         coalesce(bool_or(note = 'reset' AND closing), false) AS lower, count(note) AS notes,
         sum(greatest("interval", 0)) AS "interval", sum(greatest(power + "powerBefore", 0) / 2 * gap / 3600) AS area,
         max(gap) FILTER (power IS NOT NULL) AS gap, max(power) AS peak,
-        arg_max(risen, created) FILTER (power IS NOT NULL)
-            - arg_min(risen, created) FILTER (power IS NOT NULL) AS within
+        -- Where readings with power count nothing (Q84, Q86), the register tells of the whole session only.
+        CASE WHEN bool_or(note = 'ignored' AND power IS NOT NULL) THEN sum(rise) ELSE
+            arg_max(risen, created) FILTER (power IS NOT NULL) - arg_min(risen, created) FILTER (power IS NOT NULL)
+        END AS within
     FROM step GROUP BY "sessionId", "sourceId", own
 ),
 judged AS (

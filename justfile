@@ -41,6 +41,10 @@ bench:
     {{python}} tests/bench/ingest.py --stages
     {{python}} tests/bench/connect.py
     {{python}} tests/bench/query.py
+    {{python}} tests/bench/readers.py
+    {{python}} tests/bench/export.py
+    {{python}} tests/bench/files.py
+    {{python}} tests/bench/rebuild.py
     {{python}} tests/bench/export.py
     {{python}} tests/bench/files.py
     {{python}} tests/bench/storm.py

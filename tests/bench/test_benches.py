@@ -84,3 +84,21 @@ def test_files_are_made_beside_a_load() -> None:
 def test_rebuild_makes_every_row_once() -> None:
     (line,) = lines_of("rebuild.py", "--exchanges", "3000")
     assert (line["first"]["exchanges"], line["first"]["datums"], line["again"]["changes"]) == (3000, 3000, 0)
+
+
+@pytest.mark.slow(reason="loads a server for a second beside each of five kinds of analysts")
+def test_readers_ask_and_nothing_is_lost() -> None:
+    *turns, summary = lines_of("readers.py", "--links", "5", "--seconds", "1", "--history", "1000")
+    assert [line["turn"] for line in turns][:2] == ["calm", "cross_join"]
+    assert len(turns) == 6
+    assert [(line["refused"], line.get("fell", 0)) for line in turns] == [(0, 0)] * 6
+    assert summary["acknowledged"] == summary["stored"] != 0
+
+
+@pytest.mark.slow(reason="builds a store of 50,000 datums, and a PostgreSQL beside it where there is one")
+def test_questions_are_asked_by_us_by_hand_and_of_postgres() -> None:
+    (line,) = lines_of("query.py", "--sessions", "500", "--postgres")
+    assert line["datums"] == 50_000
+    assert line["rows"]["sessions_by_node_source"] == line["rows"]["latest"] == 500
+    assert line["cpu_ms"].keys() == line["by_hand_cpu_ms"].keys() > {"source_year_by_hour", "site_month_by_15min"}
+    assert isinstance(line["postgres"], str) if "postgres" in line else line["postgres_rows"]["latest"] == 500

@@ -6,8 +6,8 @@ Builds a year of charging at 500 outlets in the store's own tables (kept in DIR 
 as an analyst would, asks each question five times, in turns with the same question in plain SQL written by hand for
 the same file, and prints one JSON line. Exit code 1: a limit is exceeded, or a question costs more than 1.5 times
 the hand-written SQL. CPU is user and system time of all threads, the median of five. A session has 100 datums: 100,000
-sessions are 10 million datums, `--sessions 1000000` are 100 million. `--postgres` asks a PostgreSQL with the same
-datums the same questions, if Debian's server is installed.
+sessions are 10 million datums, `--sessions 1000000` are 100 million, at 5,000 outlets. `--postgres` asks a PostgreSQL
+with the same datums the same questions, if Debian's server is installed.
 
 The readings are made the way chargers make them: one a minute, in the order they arrive, the same eight as
 in the MeterValues of ingest.py and as exact: voltage, current and temperature with noise in every reading
@@ -43,6 +43,7 @@ from solarocpp.store.schema import DATABASE, property_column
 from solarocpp.store.sessions import session_id_for, totals_sql
 
 SOURCES = 500
+MOST_SESSIONS_A_SOURCE = 200  # more than one on most days would overlap, as they are placed
 READINGS = 100  # of each session
 TOTALS_AT_ONCE = 50_000  # of 5 million readings, whose windows fit into memory
 FIRST = datetime(2025, 1, 1, tzinfo=UTC)
@@ -183,14 +184,15 @@ def build(directory: Path, sessions: int, *, fine: bool) -> None:
     with database.open() as con:
         for name in properties:
             con.execute(f"ALTER TABLE datum ADD COLUMN IF NOT EXISTS {name} {property_column(name).type}")
-        slot_days = (LENGTH.days - 1) / (sessions // SOURCES)
+        sources = max(SOURCES, sessions // MOST_SESSIONS_A_SOURCE)
+        slot_days = (LENGTH.days - 1) / (sessions // sources)
         con.execute(MACROS)
         con.execute(
             PLAN,
             {
                 "first": FIRST,
                 "readings": READINGS,
-                "sources": SOURCES,
+                "sources": sources,
                 "sessions": sessions,
                 "slot_days": slot_days,
                 "still_charging": STILL_CHARGING,

@@ -96,14 +96,18 @@ def test_a_runaway_statement_is_stopped_and_leaves_nothing(server: RunningServer
     with attached(server.quack, server.token) as con:
         with pytest.raises(duckdb.Error, match="stopped after 2 s"):
             asked(con, ENDLESS)
-        # An answer goes once the client has its first piece, and after an error, too: there is only this one.
-        assert asked(con, "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'answers'") == [(1,)]
+        # An answer goes once the client has its first piece, and after an error, too. Whether DuckDB lists the one that
+        # is being made is its own affair.
+        for _ in range(3):
+            ((kept,),) = asked(con, "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'answers'")
+            assert kept in {0, 1}
 
 
 def test_a_statement_whose_client_is_gone_ends(tmp_path: Path, running_server: Serve) -> None:
     """With a limit of an hour, only the client's end can end it; a reader's thread is then free again."""
     program = (
         "import duckdb, sys; from solarocpp.query.quack import load_extensions; con = duckdb.connect()\n"
+        "con.execute('SET enable_progress_bar = false')\n"  # a slow ATTACH would draw one on standard output
         "load_extensions(con); con.execute(f\"ATTACH 'quack:{sys.argv[1]}' AS solar (TOKEN '{sys.argv[2]}')\")\n"
         "print('attached', flush=True); con.execute(f\"FROM solar.query('{sys.argv[3]}')\")"
     )

@@ -14,7 +14,8 @@ all ask it, so a session, an hour and a connector agree about the same readings.
 * Where a meter was changed, an operator says what the old one ended and the new one began with
   (`resetRecord`); from then on the readings are shifted, and nothing falls.
 
-SQL text only, of window functions that take the same time for each reading, whatever the readings are.
+SQL text only, of window functions. Following a fall costs ten times what a rise does, so it is done where something
+falls: in stretches that begin and end where nothing before them can change anything after them.
 """
 
 from __future__ import annotations
@@ -48,20 +49,38 @@ _BEFORE: Stage = {
     "since": f"lag(created) OVER ({_SERIES})",
     "then": f"lag({{shift}}) OVER ({_SERIES})",
 }
-_BEGIN: tuple[Stage, ...] = ({"state": "NULL::VARCHAR", "bound": "false"},)
-_BEGIN_BOUND: tuple[Stage, ...] = (
+_UNBOUND: tuple[Stage, ...] = ({"bound": "false"},)
+_BOUND: tuple[Stage, ...] = (
     {
         "begins": f"lag({{session}}) OVER ({_SERIES}) IS DISTINCT FROM {{session}}",
         "ends": f"lead({{session}}) OVER ({_SERIES}) IS DISTINCT FROM {{session}}",
         "moved": f"lag({{shift}}) OVER ({_SERIES}) IS DISTINCT FROM {{shift}}",
     },
-    {"state": "NULL::VARCHAR", "bound": "{moved} OR {session} >= 0 AND ({begins} OR {ends})"},
+    {"bound": "{moved} OR {session} >= 0 AND ({begins} OR {ends})"},
 )
+
+# Behind a bound of a session, and behind a reading that is not below any before it, no earlier fall can recover; such
+# a reading is never ignored itself. There a series can be cut into parts that are followed each by itself.
+_FIRM: Stage = {
+    "firm": f"{{kept}} IS NOT NULL AND ({{bound}} OR {{kept}} >= max({{kept}}) OVER ({_SERIES} {_UP_TO_IT}))",
+    "ahead": f"coalesce(lead({{kept}}) OVER ({_SERIES}) < {{kept}}, false)",
+}
+
+# What the first reading of a part follows on: the last one of the part before.
+_ENTRY: Stage = {
+    helper: f"first_value({{{column}}}) OVER ({_SERIES})"
+    for helper, column in (("entry", "before"), ("entered", "since"), ("entry shift", "then"))
+} | {"state": "NULL::VARCHAR"}
+_BEFORE_IN_PART: Stage = {
+    "before": f"lag({{kept}}, 1, {{entry}}) OVER ({_SERIES})",
+    "since": f"lag(created, 1, {{entered}}) OVER ({_SERIES})",
+    "then": f"lag({{shift}}, 1, {{entry shift}}) OVER ({_SERIES})",
+}
 
 # Each fall begins a new stretch of readings. `returned` is the one reading of a stretch, if any, that gets back in a
 # jump to the level of before the fall, with no bound of a session in between: then those below count nothing.
 _PASS: tuple[Stage, ...] = (
-    {"before": f"lag({{kept}}) OVER ({_SERIES})"},
+    {"before": _BEFORE_IN_PART["before"]},
     {"falls": f"sum(coalesce({{kept}} < {{before}}, false)::INTEGER) OVER ({_SERIES} {_UP_TO_IT})"},
     {
         "level": f"first_value({{before}}) OVER ({_STRETCH})",
@@ -94,10 +113,8 @@ _END: Stage = {
         "ELSE {state} END"
     ),
 }
-_RESULTS = ("since", "rise", "note")
-
-# Most registers only rise, and the passes take ten times as long: a series without a fall goes without.
-_FALLING = '"stitching falls"'
+# Columns about all registers together.
+_FALLING, _FIRM_ALL, _CUT, _PART = (f'"stitching {name}"' for name in ("falls", "firm", "cut", "part"))
 
 
 def stitched_sql(
@@ -127,35 +144,58 @@ def stitched_sql(
     if not registers:
         return rows
     names = [_names(r, partition, session or "-1", shifted=shifted) for r in registers]
+    in_part = [_names(r, f"{partition}, {_PART}", session or "-1", shifted=shifted) for r in registers]
     rows = f"SELECT {_added(names, _KEPT)} FROM ({rows})"
     rows = f"SELECT {_added(names, _BEFORE)} FROM ({rows})"
-    falls = " OR ".join(f"{name['kept']} < {name['before']}" for name in names)
-    rising = f"SELECT {_added([{**name, 'state': 'NULL'} for name in names], _END)} FROM stitching WHERE NOT {_FALLING}"
-    falling = f"SELECT * {_without(names, [_BEFORE])} FROM stitching WHERE {_FALLING}"
-    for projection in _passes(names, _BEGIN_BOUND if shifted or session is not None else _BEGIN):
+    bounds = _BOUND if shifted or session is not None else _UNBOUND
+    rising = f"SELECT {_added([{**name, 'state': 'NULL'} for name in names], _END)}"
+    falling = f"SELECT * FROM part WHERE {_FALLING}"
+    for projection in _passes(in_part):
         falling = f"SELECT {projection} FROM ({falling})"
     helpers = [_KEPT, ["before", "then"], ["shift"] if shifted else []]
+    apart = _without(names, [*bounds, _FIRM]).removesuffix(")") + f", {_FIRM_ALL}, {_CUT}, {_PART}, {_FALLING})"
     return f"""
-        WITH stitching AS (
-            SELECT *, coalesce(bool_or({falls}) OVER (PARTITION BY {partition} ORDER BY created {_WHOLE}), false)
-                AS {_FALLING}
-            FROM ({rows})
+        WITH stitching AS (SELECT *, {_falls_within(names, partition)} AS {_FALLING} FROM ({rows})),
+        part AS (
+            SELECT * REPLACE ({_falls_within(names, f"{partition}, {_PART}")} AS {_FALLING})
+            FROM ({_parted(f"SELECT * FROM stitching WHERE {_FALLING}", names, partition, bounds)})
+        ),
+        followed AS (
+            SELECT * EXCLUDE ({_FALLING}) FROM ({rising} FROM stitching WHERE NOT {_FALLING})
+            UNION ALL BY NAME SELECT * {apart} FROM ({rising} FROM part WHERE NOT {_FALLING})
+            UNION ALL BY NAME SELECT * {apart} FROM ({falling})
         )
-        SELECT * EXCLUDE ({_FALLING}) FROM (
-            SELECT * {_without(names, helpers)} FROM ({rising}) UNION ALL BY NAME
-            SELECT * {_without(names, helpers)} FROM ({falling})
-        )"""
+        SELECT * {_without(names, helpers)} FROM followed"""
 
 
-def _passes(names: Sequence[Mapping[str, str]], begin: Sequence[Stage]) -> Iterator[str]:
+def _falls_within(names: Sequence[Mapping[str, str]], partition: str) -> str:
+    falls = " OR ".join(f"{name['kept']} < {name['before']}" for name in names)
+    return f"coalesce(bool_or({falls}) OVER (PARTITION BY {partition}), false)"
+
+
+def _parted(rows: str, names: Sequence[Mapping[str, str]], partition: str, bounds: Sequence[Stage]) -> str:
+    """Numbers the parts of each series: one ends before a fall, and where no fall before it can recover any more."""
+    series = f"PARTITION BY {partition} ORDER BY created"
+    for stage in (*bounds, _FIRM):
+        rows = f"SELECT {_added(names, stage)} FROM ({rows})"
+    firm = " AND ".join(name["firm"] for name in names)
+    falls = " OR ".join(name["ahead"] for name in names)
+    cut = f"{_FIRM_ALL} AND ({falls} OR lag({falls}) OVER ({series}) OR NOT lag({_FIRM_ALL}, 1, false) OVER ({series}))"
+    return f"""
+        SELECT *, sum({_CUT}::INTEGER) OVER ({series} {_UP_TO_IT}) - {_CUT}::INTEGER AS {_PART}
+        FROM (SELECT *, {cut} AS {_CUT} FROM (SELECT *, {firm} AS {_FIRM_ALL} FROM ({rows})))"""
+
+
+def _passes(names: Sequence[Mapping[str, str]]) -> Iterator[str]:
     """Writes what each of the nested SELECTs selects that follow what falls, innermost first."""
-    yield from (_added(names, stage) for stage in begin)
+    yield _added(names, _ENTRY)
+    yield f"* {_without(names, [_BEFORE])}"
     for _ in range(_PASSES):
         yield from (_added(names, stage) for stage in _PASS)
         yield f"* {_without(names, _PASS)} REPLACE ({_spelled(names, _AFTER_PASS)})"
-    yield _added(names, _BEFORE)
+    yield _added(names, _BEFORE_IN_PART)
     yield _added(names, _END)
-    yield f"* {_without(names, begin)}"
+    yield f"* {_without(names, [_ENTRY])}"
 
 
 def shifted_sql(rows: str, registers: Iterable[str]) -> str:
@@ -185,7 +225,7 @@ GROUP BY ALL"""
 
 
 def _names(register: str, partition: str, session: str, *, shifted: bool) -> Mapping[str, str]:
-    helpers = {helper for stage in (_KEPT, _BEFORE, *_BEGIN_BOUND, *_PASS, _END) for helper in stage}
+    helpers = {helper for stage in (_KEPT, _BEFORE, *_BOUND, _FIRM, _ENTRY, *_PASS, _END) for helper in stage}
     names = {helper: _quoted(f"{register} {helper}") for helper in helpers}
     r, shift = _quoted(register), _quoted(f"{register} shift")
     fixed = {"r": r, "partition": partition, "session": session}

@@ -6,6 +6,8 @@ import json
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from solarocpp.store.stitching import shifted_sql, stitched_sql
 
@@ -143,3 +145,54 @@ def test_several_registers_are_followed_at_once_and_a_vendor_may_name_them() -> 
 
 def test_nothing_to_follow_leaves_the_rows() -> None:
     assert stitched_sql("FROM datum", []) == "FROM datum"
+
+
+def by_hand(readings: list[tuple[int | None, Reading]]) -> str:
+    """The rule as the module tells it, reading by reading over the whole series, without cutting it into parts."""
+    numbers = [number for number, _ in readings]
+    kept = [n for n, (_, wh) in enumerate(readings) if wh is not None]
+    values = [wh if wh is not None else 0.0 for _, wh in readings]
+    sessions = [None, *(numbers[n] for n in kept), None]
+    bounds = {
+        n
+        for n, before, own, after in zip(kept, sessions, sessions[1:], sessions[2:], strict=False)
+        if own is not None and (before != own or after != own)
+    }
+    marks = dict.fromkeys(range(len(readings)), "")
+    for _ in range(2):
+        falls = [i for i in range(1, len(kept)) if values[kept[i]] < values[kept[i - 1]]]
+        ignored: set[int] = set()
+        for first, end in zip(falls, [*falls[1:], len(kept)], strict=False):
+            level = values[kept[first - 1]]
+            jump = (level - values[kept[first]]) / 2
+            for i in range(first, end):
+                before, now = values[kept[i - 1]], values[kept[i]]
+                if before < level <= now and now - before > jump and not bounds & set(kept[first:i]):
+                    marks[kept[i]] = "^"
+                    ignored |= {n for n in kept[first:end] if values[n] < level}
+        marks |= dict.fromkeys(ignored, "~")
+        kept = [n for n in kept if n not in ignored]
+    told = ["-" + marks[n] for n in range(len(readings))]
+    for before_n, n in zip([None, *kept], kept, strict=False):
+        gained = 0 if before_n is None else values[n] - values[before_n]
+        if -1 < gained < 0:
+            gained = 0
+        told[n] = f"{values[n]:g}!" if gained < 0 else f"{gained:g}{marks[n]}"
+    return " ".join(told)
+
+
+READINGS = st.lists(
+    st.tuples(
+        st.sampled_from([None, 1, 1, 2, 2, 3]),
+        st.one_of(st.none(), st.integers(0, 40).map(lambda n: 250.0 * n), st.sampled_from([0.0, 100.5, 9999.5])),
+    ),
+    min_size=1,
+    max_size=24,
+).map(lambda readings: sorted(readings, key=lambda reading: reading[0] or 0) if len(readings) % 2 else readings)
+
+
+@pytest.mark.slow  # DuckDB plans four long statements for each example
+@settings(max_examples=40, deadline=None)
+@given(readings=READINGS)
+def test_what_is_cut_into_parts_is_followed_as_a_whole(readings: list[tuple[int | None, Reading]]) -> None:
+    assert stitched(readings) == by_hand(readings)

@@ -115,6 +115,8 @@ REFUSED: tuple[Hostile, ...] = (
     Hostile("FROM whoami()", "who the server is"),
     Hostile("FROM answers.main.q1", "what others asked for"),
     Hostile('FROM "Answers".q1', "what others asked for"),
+    Hostile("FROM histogram_values('duckdb_logs', message)", "queries of others, their table named by a text"),
+    Hostile("FROM histogram(duckdb_databases, path)", "paths, from a macro over query_table"),
     Hostile("SELECT current_query()", "what else was asked"),
     Hostile("SELECT write_log('x')", "writes to the log"),
     # SQL in SQL
@@ -144,6 +146,8 @@ REFUSED: tuple[Hostile, ...] = (
 )
 
 BOUNDED: tuple[Hostile, ...] = (
+    Hostile("/* /* */ EXPLAIN SELECT 1 --*/ EXPLAIN ANALYZE DELETE FROM charger", "to DuckDB, comments nest"),
+    Hostile("--\r EXPLAIN ANALYZE DELETE FROM charger /*\nEXPLAIN SELECT 1 --*/", "to DuckDB, \\r ends a comment"),
     Hostile("WITH RECURSIVE a(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM a) SELECT max(n) FROM a", "never ends"),
     Hostile(
         "WITH RECURSIVE a(s) AS (SELECT 'x' UNION ALL SELECT s || s FROM a) SELECT max(length(s)) FROM a",

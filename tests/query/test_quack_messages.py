@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -101,3 +102,15 @@ def test_extensions_are_those_for_this_duckdb() -> None:
     assert file is not None
     assert f"/v{duckdb.__version__}/" in file.as_posix()
     assert quack.extension_file("no_such_extension") is None
+
+
+def test_a_plan_is_kept_of_nothing_that_writes(tmp_path: Path) -> None:
+    """EXPLAIN ANALYZE really runs its statement, and no CREATE TABLE around it keeps it from writing."""
+    with duckdb.connect(tmp_path / "x.duckdb") as con:
+        con.execute(f"ATTACH ':memory:' AS {quack.ANSWERS}")
+        con.execute("CREATE TABLE t AS SELECT 1 AS a")
+        quack.keep_answer(con, "q1", "EXPLAIN ANALYZE FROM t")
+        assert con.execute(f"SELECT explain_key FROM {quack.ANSWERS}.main.q1").fetchall() == [("analyzed_plan",)]
+        with pytest.raises(SqlRefused):
+            quack.keep_answer(con, "q2", "EXPLAIN ANALYZE DELETE FROM t")
+        assert con.execute("FROM t").fetchall() == [(1,)]

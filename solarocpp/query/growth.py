@@ -6,8 +6,10 @@ interrupt between batches of rows. Neither holds inside one function: tried on 1
 and 30 s. So the functions that make something large of a number take written numbers only, and the
 numbers of a statement, multiplied, may not pass `MOST_GROWTH`: one may be applied to what another made.
 
-What this cannot see is text that grows by being joined to itself, from one subquery to the next; it
-takes a statement written for the purpose, by somebody who was given a token of the whole box.
+What is not seen here: text that grows by being joined to itself, within a lambda or from one subquery to
+the next; lists made by a lambda of another list; patterns of LIKE, ILIKE and GLOB with several wildcards,
+whose time has the number of wildcards as its exponent (six, and a text of 300: longer than anyone waits).
+These take a statement written for the purpose, by somebody who was given a token of the whole box.
 """
 
 from __future__ import annotations
@@ -35,6 +37,25 @@ _SIZED: Mapping[str, int | None] = {
 }
 # As long as they say, whatever they are given: of several, the longest counts.
 _ABSOLUTE = frozenset({"lpad", "rpad", "bitstring"})
+# How many times longer the result can be than what is given.
+_FACTORS: Mapping[str, int] = {
+    "bin": 8,
+    "to_binary": 8,
+    "hex": 2,
+    "to_hex": 2,
+    # An element takes 16 bytes, and each character can be one.
+    "regexp_extract_all": 16,
+    "regexp_split_to_array": 16,
+    "split": 16,
+    "str_split": 16,
+    "str_split_regex": 16,
+    "string_split": 16,
+    "string_split_regex": 16,
+    "string_to_array": 16,
+}
+# Each character can become the whole of what is written last but for the options.
+_REPLACING = frozenset({"replace", "regexp_replace"})
+_REPLACEMENT = 2
 _FORMATS = frozenset({"format", "printf"})
 # A width of five digits, or one that is an argument.
 _WIDE = re.compile(r"\d{5,}|\{[^}]*\{|%[^a-zA-Z%]*\*")
@@ -56,6 +77,10 @@ def judge_growth(nodes: Sequence[Node]) -> None:
                     longest = max(longest, _size(name, children))
                 elif name in _SIZED:
                     product *= max(1, _size(name, children))
+                elif name in _FACTORS:
+                    product *= _FACTORS[name]
+                elif name in _REPLACING:
+                    product *= max(1, _replacement(name, children))
                 elif name in _FORMATS:
                     _judge_format(name, children)
     if longest * product > MOST_GROWTH:
@@ -75,6 +100,15 @@ def _size(name: str, children: Sequence[object]) -> int:
             "Series of rows come from FROM range(...) and FROM generate_series(...), which may stand beside a table."
         )
     return abs(known[1] - known[0]) if sized is None and len(known) > 1 else abs(known[0])
+
+
+def _replacement(name: str, children: Sequence[object]) -> int:
+    match children[_REPLACEMENT : _REPLACEMENT + 1]:
+        case [{"class": "CONSTANT", "value": {"value": str(text)}}]:
+            return len(text)
+        case [{"class": "CONSTANT", "value": {"is_null": True}}] | []:
+            return 1
+    raise SqlRefused(f"The function {name} takes a written replacement here.")
 
 
 def _number(node: object) -> int | None:

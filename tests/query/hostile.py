@@ -142,6 +142,12 @@ REFUSED: tuple[Hostile, ...] = (
     Hostile("SELECT format('{:{}}', 1, 1000000000)", "the same, its width an argument"),
     Hostile("SELECT list_reduce(['x', 'x'], lambda a, b: a || a)", "doubles at each step"),
     Hostile("SELECT bitstring('1', 4000000000)", "half a gigabyte"),
+    Hostile("SELECT length(" + "bin(" * 9 + "'x'" + ")" * 9 + ")", "eight times longer at each step"),
+    Hostile("SELECT replace(rpad('', 50000, 'x'), 'x', rpad('', 50000, 'y'))", "each letter becomes a text"),
+    Hostile("SELECT regexp_replace(rpad('', 50000, 'x'), 'x', '" + "y" * 100 + "', 'g')", "the same by a pattern"),
+    Hostile("SELECT string_split(rpad(range::VARCHAR, 90000, 'x'), '') FROM range(4000)", "each letter becomes a text"),
+    Hostile("SELECT levenshtein(rpad(range::VARCHAR, 90000, 'x'), token) FROM range(2000), datum", "hours in one call"),
+    Hostile("SELECT jaro_similarity(message, message) FROM ledger", "the same by another name"),
     Hostile("SELECT " + "+".join(["1"] * 5000), "deeper than the stack"),
 )
 

@@ -61,6 +61,8 @@ def test_every_view_of_duckdb_was_looked_at() -> None:
         "SELECT range(2020, 2027), generate_series(-5, 5), range(NULL)",
         "FROM range(100000000000)",
         "FROM session, generate_series(started, ended, INTERVAL 1 HOUR) hours(hour)",
+        "SELECT replace(sourceId, '/ocpp/cp/', 'charger '), regexp_replace(token, '(\\w)', '\\1 ', 'g') FROM datum",
+        "SELECT string_split(sourceId, '/')[3], hex(token), jaccard(token, 'A') FROM datum",
         "SELECT printf('%8.2f %s', watts, status), format('{:>20} {}', token, 1) FROM datum",
     ],
 )
@@ -77,6 +79,10 @@ def test_ordinary_uses_of_what_can_grow_pass(text: str) -> None:
         ("SELECT unnest(range(0, 200000))", r"Series of rows come from FROM range\(\.\.\.\)"),
         ("SELECT repeat('x', ?)", r"no written number, as in least\(n, 100\)"),
         ("SELECT unnest(generate_series(started, ended, INTERVAL 1 HOUR)) FROM session", "may stand beside a table"),
+        ("SELECT hex(repeat('x', 60000))", "could make 120000 of one value"),
+        ("SELECT replace(rpad('', 20000), ' ', 'blanks')", "could make 120000 of one value"),
+        ("SELECT replace(token, 'x', sourceId) FROM datum", "The function replace takes a written replacement here"),
+        ("SELECT levenshtein(token, 'A') FROM datum", "its time grows with the square of the texts"),
         ("SELECT format(token, 1) FROM datum", "The function format takes a written format here"),
     ],
 )

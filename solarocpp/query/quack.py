@@ -8,7 +8,7 @@ that nobody else is told, and `web.quack` stands in front of it:
 
     client -> web.quack      whose token; `guard` judges the statement
            -> store reader   runs it, interruptible and at low priority, into a table of `answers`
-           -> the extension  is sent `FROM answers.main.qN` instead, and does what it is good at:
+           -> the extension  is sent a SELECT of that table instead, and does what it is good at:
                              handing rows over in DuckDB's own format, in pieces, as the client asks for them
 
 What reads one table from top to bottom and calculates nothing (ATTACH asks so for the rows of a table)
@@ -34,6 +34,7 @@ import duckdb
 
 from solarocpp.errors import SqlRefused
 from solarocpp.query.answers import answer_sql
+from solarocpp.query.filters import quote
 from solarocpp.query.guard import refusal
 from solarocpp.store.schema import TABLES
 
@@ -234,45 +235,69 @@ def reads_one_table(statement: str) -> bool:
     return found is not None and found[1].lower() in _TABLES
 
 
-def keep_answer(con: duckdb.DuckDBPyConnection, name: str, statement: str) -> None:
-    """Runs a judged statement into a table of `answers`.
+def keep_answer(con: duckdb.DuckDBPyConnection, name: str, statement: str) -> str:
+    """Runs a judged statement into a table of `answers`; returns the SELECT that reads it.
 
     Raises:
         SqlRefused: DuckDB cannot run it; with its own words about the statement as it was asked.
     """
-    table = f'{ANSWERS}.main."{name}"'
     try:
         try:
-            con.execute(f"CREATE TABLE {table} AS\n{statement}")
+            return _keep_rows(con, name, statement)
         except duckdb.ParserException:
             if _EXPLAIN.match(statement):
-                _keep_explanation(con, table, statement)
-            else:  # DESCRIBE, SHOW and SUMMARIZE are questions only in parentheses
-                con.execute(f"CREATE TABLE {table} AS FROM (\n{statement})")
+                return _keep_explanation(con, name, statement)
+            return _keep_rows(con, name, f"FROM (\n{statement})")  # DESCRIBE, SHOW, SUMMARIZE: only in parentheses
     except duckdb.InterruptException:
         raise
     except duckdb.Error as exc:
         raise refusal(exc, statement, above=1) from exc
 
 
+def _table(name: str) -> str:
+    return f'{ANSWERS}.main."{name}"'
+
+
+def _keep_rows(con: duckdb.DuckDBPyConnection, name: str, rows: str) -> str:
+    """Keeps rows under column names that say nothing.
+
+    While a table is there, everybody finds its columns in `duckdb_columns()`; and DuckDB calls a column without an
+    alias like its expression, so it would show what somebody else asked, an id tag in a literal included.
+    """
+    table = _table(name)
+    con.begin()
+    try:
+        con.execute(f"CREATE TABLE {table} AS\n{rows}")
+        columns = {column: f"{name} {n}" for n, column in enumerate(con.table(table).columns)}
+        for column, kept in columns.items():
+            con.execute(f"ALTER TABLE {table} RENAME COLUMN {quote(column)} TO {quote(kept)}")
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
+    return f"SELECT {', '.join(f'{quote(kept)} AS {quote(column)}' for column, kept in columns.items())} FROM {table}"
+
+
 _EXPLAIN = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\b", re.IGNORECASE | re.DOTALL)
 
 
-def _keep_explanation(con: duckdb.DuckDBPyConnection, table: str, statement: str) -> None:
+def _keep_explanation(con: duckdb.DuckDBPyConnection, name: str, statement: str) -> str:
     """Keeps a plan, which DuckDB gives as rows, but not as a table.
 
     EXPLAIN ANALYZE runs what stands behind it. A CREATE TABLE could not hold anything but a question; here
     the read-only transaction of `answer_sql` is the wall behind the guard.
     """
     answer = answer_sql(con, statement)
+    table = _table(name)
     con.execute(f"CREATE TABLE {table} (explain_key VARCHAR, explain_value VARCHAR)")
     for row in answer.rows:
         con.execute(f"INSERT INTO {table} VALUES (?, ?)", row)
+    return f"FROM {table}"
 
 
 def drop_answer(con: duckdb.DuckDBPyConnection, name: str) -> None:
     """Lets an answer go; whoever is reading it still gets all of it."""
-    con.execute(f'DROP TABLE IF EXISTS {ANSWERS}.main."{name}"')
+    con.execute(f"DROP TABLE IF EXISTS {_table(name)}")
 
 
 def _read_number(message: bytes, at: int) -> tuple[int, int]:

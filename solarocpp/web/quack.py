@@ -137,13 +137,13 @@ class QuackDoor:
             return await self._pass_on(body)
         name = f"q{next(self._numbers)}"
 
-        def answer(con: Connection) -> None:
+        def answer(con: Connection) -> str:
             # Judged in the reader's thread, too: a long text takes its time.
-            quack.keep_answer(con, name, quack.catalog_question(message.text) or judge_sql(message.text))
+            return quack.keep_answer(con, name, quack.catalog_question(message.text) or judge_sql(message.text))
 
         try:
-            await self._store.read(answer, limit_s=self._limit_s)
-            return await self._pass_on(quack.with_text(message, f'FROM {quack.ANSWERS}.main."{name}"'))
+            reads_answer = await self._store.read(answer, limit_s=self._limit_s)
+            return await self._pass_on(quack.with_text(message, reads_answer))
         finally:
             with trio.CancelScope(shield=True):
                 await self._store.read(lambda con: quack.drop_answer(con, name))

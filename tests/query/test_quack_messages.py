@@ -114,3 +114,23 @@ def test_a_plan_is_kept_of_nothing_that_writes(tmp_path: Path) -> None:
         with pytest.raises(SqlRefused):
             quack.keep_answer(con, "q2", "EXPLAIN ANALYZE DELETE FROM t")
         assert con.execute("FROM t").fetchall() == [(1,)]
+
+
+def test_an_answer_in_keeping_tells_others_nothing_of_the_question() -> None:
+    """A column without an alias is called like its expression, and anybody may list the columns there are."""
+    with duckdb.connect() as con:
+        con.execute(f"ATTACH ':memory:' AS {quack.ANSWERS}")
+        asked = "SELECT 'TAG-OF-BOB' = 'x', 1 AS \"a b\", 2 AS \"0\""
+        reads = quack.keep_answer(con, "q1", asked)
+        listed = con.execute("SELECT column_name FROM duckdb_columns() WHERE database_name = 'answers'").fetchall()
+        assert listed == [("q1 0",), ("q1 1",), ("q1 2",)]
+        assert con.sql(reads).columns == ["('TAG-OF-BOB' = 'x')", "a b", "0"]
+        assert con.sql(reads).fetchall() == [(False, 1, 2)]
+
+
+def test_a_question_that_fails_keeps_nothing_and_leaves_no_transaction() -> None:
+    with duckdb.connect() as con:
+        con.execute(f"ATTACH ':memory:' AS {quack.ANSWERS}")
+        with pytest.raises(SqlRefused):
+            quack.keep_answer(con, "q1", "SELECT error('no')")
+        assert quack.keep_answer(con, "q1", "DESCRIBE SELECT 1 AS a").endswith('FROM answers.main."q1"')

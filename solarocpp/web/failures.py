@@ -68,7 +68,10 @@ _HTTP_KINDS = {
 
 
 def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[Failure]:
-    """Turns whatever a handler raised into an answer; the only place where the API catches."""
+    """Turns whatever a handler raised into an answer: catch point 3 of 4 (style part 4).
+
+    `web.quack` has a protocol of its own, and catches in front of it.
+    """
     headers: dict[str, str] | None = None
     match error:
         case RegistryError():
@@ -83,13 +86,17 @@ def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Respons
             found = next((found for kind, found in _BY_CLASS if isinstance(error, kind)), None)
             row, text = found or _Row(500, "internal"), str(error)
             if found is None:
-                # The text of an unforeseen exception may quote anything, a password in a body included.
-                log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
-                text = "The server failed on this request; its log says why."
+                text = text_of_defect(error, request.method, request.url.path)
     failure = Failure(text, row.kind)
     if isinstance(error, SqlRefused):
         failure = Failure(text, row.kind, error.line, error.column, error.excerpt)
     return Response(failure, status_code=row.status, headers=headers, media_type=MediaType.JSON)
+
+
+def text_of_defect(error: Exception, method: str, path: str) -> str:
+    """Logs what is our own fault; whoever asked is told no more than that, since its text may quote a password."""
+    log.error("request_failed", method=method, path=path, exc_info=error)
+    return "The server failed on this request; its log says why."
 
 
 def _validation_text(error: ValidationException) -> str:

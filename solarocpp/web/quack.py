@@ -16,7 +16,6 @@ import itertools
 from collections.abc import Callable
 
 import httpx
-import structlog
 import trio
 from litestar.types import Receive, Scope, Send
 
@@ -26,6 +25,7 @@ from solarocpp.query.guard import judge_sql
 from solarocpp.query.quack import Kind, Message, QuackServer
 from solarocpp.store import Store
 from solarocpp.store.database import Connection
+from solarocpp.web.failures import text_of_defect
 from solarocpp.web.serving import serve_asgi
 
 OpensWholeBox = Callable[[str], bool]
@@ -38,8 +38,6 @@ _ANSWER_DEADLINE_S = 60.0
 _LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=20)
 
 _GREETING = b"Live SQL of solarocpp, for DuckDB clients: ATTACH 'quack:HOST:PORT' AS solar (TOKEN '...')\n"
-
-log = structlog.get_logger()
 
 
 async def serve_quack(  # noqa: PLR0913 what it stands between
@@ -114,9 +112,8 @@ class QuackDoor:
                     return quack.error_message("Nothing can be written here: the store is open for questions only.")
         except SolarOcppError as exc:
             return quack.error_message(str(exc))
-        except Exception:
-            log.exception("request_failed", method="POST", path="quack")
-            return quack.error_message("The server failed on this request; its log says why.")
+        except Exception as exc:  # noqa: BLE001 catch point 3 of 4 again, in the form of this protocol
+            return quack.error_message(text_of_defect(exc, "POST", "quack"))
 
     async def _connect(self, message: Message) -> bytes:
         if not self._opens_whole_box(message.text):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
-from gateway_server import Server
+import trustme
+from gateway_server import Server, Trusting
 
 from solarocpp.central_system import CentralSystem, Transactions
 from solarocpp.config import Config
@@ -59,3 +62,38 @@ async def server(server_config: Config, central_type: Callable[..., CentralSyste
             links.cancel_scope.cancel()
         nursery.cancel_scope.cancel()
     store.close()
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def trusting(authority: trustme.CA) -> Trusting:
+    """Makes a charger's context: it trusts us, and shows a certificate with these names if any."""
+
+    def make(*names: str, issuer: trustme.CA = authority) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        authority.configure_trust(context)
+        if names:
+            issuer.issue_cert(*names[1:], common_name=names[0]).configure_cert(context)
+        return context
+
+    return make
+
+
+@pytest.fixture
+def tls_config(config: Config, authority: trustme.CA) -> Config:
+    directory = config.data_dir / "tls-test"
+    directory.mkdir()
+    certificate = authority.issue_cert("localhost", "127.0.0.1")
+    certificate.private_key_pem.write_to_path(directory / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(directory / "cert.pem")
+    authority.cert_pem.write_to_path(directory / "ca.pem")
+    return msgspec.structs.replace(config, tls_cert=directory / "cert.pem", tls_key=directory / "key.pem")
+
+
+@pytest.fixture
+def registry(server: Server) -> Registry:
+    return server.services.registry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,9 +16,18 @@ from solarocpp.gateway import Gateway, Services
 from solarocpp.store import Store
 
 BASIC = "Basic " + base64.b64encode(b"depot:correct horse battery").decode()
-
-
 WRONG = "Basic " + base64.b64encode(b"depot:wrong").decode()
+
+HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(32) + bytes.fromhex("0000021301010000")
+"""The beginning of a TLS handshake."""
+
+Trusting = Callable[..., ssl.SSLContext]
+"""Makes a charger's context: it trusts the server, and shows a certificate with the names it is given, if any."""
+
+
+def basic(username: str, password: str) -> str:
+    """Writes an Authorization header."""
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
 
 def handshake(target: str = "/ocpp/j/v16/CP001", authorization: str = BASIC, **headers: str) -> bytes:
@@ -116,3 +125,9 @@ async def exchange(ws: trio_websocket.WebSocketConnection, frame: list[Any]) -> 
     await ws.send_message(json.dumps(frame))
     with trio.fail_after(5):
         return json.loads(await ws.get_message())
+
+
+async def status(server: Server, target: str = "/ocpp/j/v16/CP001", authorization: str = BASIC, **headers: str) -> int:
+    """Tries to connect; gives the status of the answer."""
+    answer = await server.answer(handshake(target, authorization, **headers))
+    return int(answer.split(b" ", 2)[1])

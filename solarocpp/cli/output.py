@@ -1,7 +1,7 @@
 """Prints listings: a table for people, JSON or CSV for programs. Data goes to stdout, remarks to stderr.
 
-On a terminal the table is drawn; into a pipe it is plain columns, so that `grep` and `awk` see a line
-a row.
+On a terminal the table is drawn, with as many columns as have room, each whole; into a pipe it is plain columns,
+all of them, so that `grep` and `awk` see a line a row.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -16,6 +17,12 @@ import msgspec
 from solarocpp.cli.options import Format
 
 _GAP = "  "
+
+# What is written in words may take several lines, if they have at least this much room.
+_PROSE_WIDTH = 30
+
+# So many columns without room are named; of forty nobody reads the names.
+_NAMED = 8
 
 
 def print_objects(
@@ -56,19 +63,46 @@ def print_warnings(warnings: Sequence[str]) -> None:
 
 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(*columns)
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))  # Text: an id tag may look like markup
-        Console().print(table)
-        return
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    if sys.stdout.isatty():
+        _draw_table(columns, rows, widths)
+        return
     for row in (columns, *rows):
         print(_GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _draw_table(columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    prose = [any(" " in row[at] for row in rows) for at in range(len(columns))]
+    least = [min(width, _PROSE_WIDTH) if wraps else width for width, wraps in zip(widths, prose, strict=True)]
+    shown = fitting(least, console.width)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for name, wraps in zip(columns[:shown], prose, strict=False):
+        table.add_column(name, no_wrap=not wraps)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row[:shown]))  # Text: an id tag may look like markup
+    console.print(table)
+    if shown < len(columns):
+        hidden = columns[shown:]
+        more = f" and {len(hidden) - _NAMED} more" if len(hidden) > _NAMED else ""
+        remark(
+            f"{len(hidden)} of {len(columns)} columns found no room: {', '.join(hidden[:_NAMED])}{more}. "
+            "A wider screen, or --format csv or json, shows them."
+        )
+
+
+def fitting(widths: Sequence[int], room: int) -> int:
+    """Counts the columns, from the left, that a screen of `room` characters shows whole; one is shown anyhow.
+
+    A column cut to three letters says nothing, and of forty columns not even that is left.
+    """
+    ends = accumulate(width + len(_GAP) for width in widths)
+    return max(min(1, len(widths)), sum(end - len(_GAP) <= room for end in ends))
 
 
 def _table_text(cell: Any) -> str:

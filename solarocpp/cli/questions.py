@@ -21,19 +21,23 @@ Aggregate = Annotated[
 Properties = Annotated[str | None, Parameter(help="Comma list, like wattHours,watts. Default: all there are.")]
 ReadingType = Literal["Difference", "NearestDifference", "DifferenceWithin", "CalculatedAtDifference", "CalculatedAt"]
 
+# A narrow screen shows the first of them.
 _SESSION_COLUMNS = (
     "started",
-    "ended",
     "sourceId",
-    "token",
     "energy",
+    "curve",
     "duration",
-    "averagePower",
+    "token",
     "peakPower",
+    "averagePower",
+    "ended",
     "endReason",
     "transactionId",
-    "curve",
 )
+
+# Of datums a screen shows these first, if they are there; a program gets the order of the table.
+_DATUM_COLUMNS = ("created", "sourceId", "watts", "wattHours", "soc", "status")
 
 # As wide as a screen has room for beside the other columns.
 CURVE_POINTS = 16
@@ -111,8 +115,12 @@ async def datums(  # noqa: PLR0913 one argument an option
             latest=latest or None,
             limit=limit,
         )
+    drawn = format == "table" and sys.stdout.isatty()
+    if drawn and properties is None:
+        others = [name for name in answer["columns"] if name not in _DATUM_COLUMNS]
+        answer = _only(answer, (*_DATUM_COLUMNS, *others))
     print_answer(answer, format, limit, nothing="No datum matches.")
-    if aggregate is not None and format == "table" and sys.stdout.isatty():
+    if aggregate is not None and drawn:
         for line in stream_lines(answer["columns"], answer["rows"]):
             print(line)
 
@@ -174,8 +182,8 @@ def print_answer(answer: dict[str, Any], output_format: Format, limit: int, *, n
 
 def _with_sparklines(answer: dict[str, Any]) -> dict[str, Any]:
     at = answer["columns"].index("curve")
-    columns = [*answer["columns"][:at], "power"]
-    rows = [[*row[:at], sparkline(filled(row[at] or []))] for row in answer["rows"]]
+    columns = ["power" if name == "curve" else name for name in answer["columns"]]
+    rows = [[*row[:at], sparkline(filled(row[at] or [])), *row[at + 1 :]] for row in answer["rows"]]
     return {**answer, "columns": columns, "rows": rows}
 
 

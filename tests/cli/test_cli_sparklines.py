@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from solarocpp.cli.output import fitting
 from solarocpp.cli.questions import stream_lines
 from solarocpp.cli.sparklines import filled
 
@@ -44,10 +46,10 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
-def on_a_terminal(*words: str) -> list[str]:
+def on_a_terminal(*words: str, columns: int = 220) -> list[str]:
     """Runs a command whose standard output is a terminal, and gives the lines it shows."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "220", "NO_COLOR": "1", "TERM": "xterm"}
+    environment = {**os.environ, "COLUMNS": str(columns), "NO_COLOR": "1", "TERM": "xterm"}
     with subprocess.Popen((*SOLAROCPP, *words), stdout=theirs, env=environment) as process:
         os.close(theirs)
         shown = b""
@@ -61,7 +63,7 @@ def on_a_terminal(*words: str) -> list[str]:
             shown += some
     os.close(ours)
     assert process.returncode == 0
-    return shown.decode().splitlines()
+    return re.sub(r"\x1b\[\d*m", "", shown.decode()).splitlines()
 
 
 @pytest.mark.slow  # programs of their own
@@ -87,3 +89,28 @@ def test_a_roll_up_ends_with_a_line_for_each_stream(past: Path) -> None:
     last = [line for line in on_a_terminal(*words) if line.startswith("/ocpp/")]
     assert [line.split()[0] for line in last] == ["/ocpp/cp/CP001/1/Outlet", "/ocpp/cp/CP002/1/Outlet"]
     assert all(BLOCKS & set(line) and " watts to " in line for line in last)
+
+
+@pytest.mark.slow  # programs of their own
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pty")
+@pytest.mark.parametrize("words", [("sessions",), ("datums", "--aggregate", "hour"), ("charger", "list"), ("check",)])
+def test_a_narrow_terminal_shows_whole_columns(past: Path, words: tuple[str, ...]) -> None:
+    lines = on_a_terminal(*words, "--data", str(past), columns=80)
+    assert not [line for line in lines if "…" in line or (len(line) > 80 and not line.startswith("/ocpp/"))]
+
+
+@pytest.mark.slow  # programs of their own
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pty")
+def test_a_narrow_terminal_shows_what_matters_first(past: Path) -> None:
+    heads = [on_a_terminal(word, "--data", str(past), columns=80)[0].split() for word in ("sessions", "datums")]
+    assert heads[0][:4] == ["started", "sourceId", "energy", "power"]
+    assert heads[1][:4] == ["created", "sourceId", "watts", "wattHours"]
+
+
+@pytest.mark.parametrize(
+    ("widths", "room", "shown"),
+    [([10, 10], 22, 2), ([10, 10], 21, 1), ([100], 20, 1), ([], 20, 0), ([5, 30, 5], 20, 1)],
+)
+def test_columns_have_room_or_are_left_out(widths: list[int], room: int, shown: int) -> None:
+    """Two spaces between them; the first is shown whatever it takes."""
+    assert fitting(widths, room) == shown

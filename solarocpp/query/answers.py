@@ -123,8 +123,9 @@ def stream_arrow(
 
 @contextmanager
 def _reading(con: duckdb.DuckDBPyConnection, statement: str, *, above: int = 0) -> Iterator[None]:
-    con.execute("BEGIN TRANSACTION READ ONLY")
     try:
+        # Inside: an interruption may fail it when the transaction has begun, aborted already.
+        con.execute("BEGIN TRANSACTION READ ONLY")
         yield
     except (duckdb.InterruptException, duckdb.FatalException):
         raise
@@ -138,7 +139,8 @@ def _end_transaction(con: duckdb.DuckDBPyConnection) -> None:
     """Rolls back, however often it is interrupted: the next question must not find itself in a transaction."""
     while True:
         with suppress(duckdb.InterruptException):
-            con.execute("ROLLBACK")
+            with suppress(duckdb.TransactionException):  # none has begun
+                con.execute("ROLLBACK")
             return
 
 

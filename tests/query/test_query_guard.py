@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -189,19 +190,25 @@ def test_variables_of_the_server_are_no_tables(con: duckdb.DuckDBPyConnection) -
 
 
 def test_interrupted_answer_leaves_a_usable_cursor(con: duckdb.DuckDBPyConnection) -> None:
-    """Who sets a time limit interrupts the cursor; the next question must not find it in a transaction."""
+    """Who sets a time limit interrupts the cursor, in BEGIN too; the next question must not find a transaction."""
+    for _ in range(20):
+        with interrupted_often(con), pytest.raises(duckdb.InterruptException):
+            answer_sql(con, "SELECT count(*) FROM range(100000000000) a")
+        assert answer_sql(con, "SELECT count(*) FROM t").rows == [(5,)]
+
+
+@contextmanager
+def interrupted_often(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     stop = threading.Event()
 
     def interrupt() -> None:
-        while not stop.wait(0.001):
+        while not stop.wait(0.0003):
             con.interrupt()
 
     thread = threading.Thread(target=interrupt)
     thread.start()
     try:
-        with pytest.raises(duckdb.InterruptException):
-            answer_sql(con, "SELECT count(*) FROM range(100000000000) a")
+        yield
     finally:
         stop.set()
         thread.join()
-    assert answer_sql(con, "SELECT count(*) FROM t").rows == [(5,)]

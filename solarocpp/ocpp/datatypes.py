@@ -1,4 +1,4 @@
-"""Types that OCPP 1.6 messages share: identity, readings, id tags, charging profiles.
+"""Types that OCPP 1.6 messages share: identity, readings, id tags, charging profiles, certificates.
 
 An annotation is what the specification asks of the wire, lengths and lists of values included: the
 strict decoder compares with it, and what fits costs nothing more. What does not fit goes to the
@@ -12,6 +12,7 @@ tolerant reader of `decoding`, which knows from the `Meta(extra=...)` of a field
     no_id      an integer that is no id (0, -1, null, 2^63-1) reads as None
     assumed    the value of a required field that is missing
     reported   a time a charge point measured at: implausible ones read as None
+    may_be_empty  a list: one without elements is absent where the schema wants at least one
     salvage    a list: an element that cannot be read is kept as JSON text in the named sibling
 
 Times are aware UTC datetimes, or None where the charge point sent nothing usable; whoever needs one
@@ -63,9 +64,18 @@ IdToken = Annotated[str, Meta(max_length=20, extra={"cap": 255})]
 
 CiString20 = Annotated[str, Meta(max_length=20)]
 CiString25 = Annotated[str, Meta(max_length=25)]
+CiString40 = Annotated[str, Meta(max_length=40)]
 CiString50 = Annotated[str, Meta(max_length=50)]
+CiString128 = Annotated[str, Meta(max_length=128)]
 CiString255 = Annotated[str, Meta(max_length=255)]
 CiString500 = Annotated[str, Meta(max_length=500)]
+CiString512 = Annotated[str, Meta(max_length=512)]
+
+Uri = str
+"""Where to fetch or put a file; OCPP 1.6 sets no length. Which schemes work, the charge point knows (Q109)."""
+
+Pem = Annotated[str, Meta(max_length=5500)]
+"""A certificate or a certificate request as text."""
 
 AuthorizationStatus = Literal["Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx"]
 
@@ -156,12 +166,23 @@ class OcppType(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, 
     """A data type of OCPP 1.6: camelCase on the wire, absent optional fields are left out."""
 
 
+class OcppMessage(OcppType, frozen=True):
+    """A request or a confirmation."""
+
+
 class IdTagInfo(OcppType, frozen=True):
     """What the central system thinks of an id tag (OCPP 1.6 §7.27)."""
 
     status: AuthorizationStatus
     parent_id_tag: IdToken | None = None
     expiry_date: DateTime | None = None
+
+
+class AuthorizationData(OcppType, frozen=True):
+    """A row of a local list (OCPP 1.6 §7.1); in a differential update, one without `id_tag_info` goes."""
+
+    id_tag: IdToken
+    id_tag_info: IdTagInfo | None = None
 
 
 class SampledValue(OcppType, frozen=True):
@@ -190,6 +211,7 @@ class MeterValue(OcppType, frozen=True):
 
 
 ChargingRateUnit = Literal["A", "W"]
+ChargingProfilePurpose = Literal["ChargePointMaxProfile", "TxDefaultProfile", "TxProfile"]
 
 
 class ChargingSchedulePeriod(OcppType, frozen=True):
@@ -219,7 +241,7 @@ class ChargingProfile(OcppType, frozen=True):
 
     charging_profile_id: Integer
     stack_level: Integer
-    charging_profile_purpose: Literal["ChargePointMaxProfile", "TxDefaultProfile", "TxProfile"]
+    charging_profile_purpose: ChargingProfilePurpose
     charging_profile_kind: Literal["Absolute", "Recurring", "Relative"]
     charging_schedule: ChargingSchedule
     transaction_id: LongInteger | None = None
@@ -234,3 +256,37 @@ class KeyValue(OcppType, frozen=True):
     key: CiString50
     readonly: Annotated[bool, Meta(extra={"assumed": False})]
     value: CiString500 | None = None
+
+
+# -- security whitepaper ---------------------------------------------------------------------------------
+
+CertificateUse = Literal["CentralSystemRootCertificate", "ManufacturerRootCertificate"]
+
+
+class CertificateHashData(OcppType, frozen=True):
+    """A certificate by its hashes, in hex, and its serial number, in hex without leading zeros."""
+
+    hash_algorithm: Literal["SHA256", "SHA384", "SHA512"]
+    issuer_name_hash: CiString128
+    issuer_key_hash: CiString128
+    serial_number: CiString40
+
+
+class LogParameters(OcppType, frozen=True):
+    """Where a log goes, and of which time."""
+
+    remote_location: CiString512
+    oldest_timestamp: DateTime | None = None
+    latest_timestamp: DateTime | None = None
+
+
+class Firmware(OcppType, frozen=True):
+    """Signed firmware: where it is, when to take it, and what proves whose it is."""
+
+    location: CiString512
+    retrieve_date_time: DateTime
+    signing_certificate: Pem
+    """PEM."""
+    signature: Annotated[str, Meta(max_length=800)]
+    """Base64."""
+    install_date_time: DateTime | None = None

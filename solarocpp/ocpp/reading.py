@@ -223,11 +223,14 @@ def _time(rules: _Rules) -> Reader:
 
 def _list(rules: _Rules) -> Reader:
     read_item, fewest = _reader(rules.type.item_type), rules.type.min_length or 0
-    salvages = "salvage" in rules.extra
+    salvages, may_be_empty = "salvage" in rules.extra, rules.extra.get("may_be_empty", False)
 
     def read(value: Any, place: Place, repairs: Repairs) -> tuple[object, ...]:
         if not isinstance(value, list):
             raise _wrong_type(place, "a list", value)
+        if may_be_empty and not value:
+            _note(repairs, "empty_as_absent", place)
+            return ()
         if len(value) < fewest and not salvages:
             raise _violation("OccurenceConstraintViolation", place, f"expected at least {fewest}.")
         if not value and fewest:

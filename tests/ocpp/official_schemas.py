@@ -19,12 +19,22 @@ from solarocpp.ocpp.messages import ACTIONS
 
 FOLDER = files("ocpp") / "v16" / "schemas"
 
-MESSAGES = [f"{row.name}{kind}" for row in ACTIONS.values() if row.request for kind in ("", "Response")]
-"""Every message we have a struct for, by the name of its schema file."""
+MESSAGES = [f"{name}{kind}" for name in ACTIONS for kind in ("", "Response")]
+"""Every message, by the name of its schema file."""
 
 
 def schema_of(message: str) -> dict[str, Any]:
-    return json.loads((FOLDER / f"{message}.json").read_text("utf-8-sig"))  # type: ignore[no-any-return]
+    """The schema with what it refers to (`$ref`, in those of the security extension) put in its place."""
+    whole = json.loads((FOLDER / f"{message}.json").read_text("utf-8-sig"))
+    return _resolved(whole, whole.pop("definitions", {}))  # type: ignore[no-any-return]
+
+
+def _resolved(part: Any, definitions: dict[str, Any]) -> Any:
+    if isinstance(part, dict):
+        if "$ref" in part:
+            return _resolved(definitions[part["$ref"].removeprefix("#/definitions/")], definitions)
+        return {name: _resolved(inner, definitions) for name, inner in part.items()}
+    return part
 
 
 def validator_of(message: str) -> Draft4Validator:
@@ -61,10 +71,9 @@ PARTICULAR = {
     ("StopTransaction", "transactionId"): INT64,
     ("StopTransaction", "meterStop"): INT64,
     ("StartTransaction", "meterStart"): INT64,
-    # The schema wants tenths, which binary numbers cannot hold: these can.
-    ("RemoteStartTransaction", "limit"): st.sampled_from([0, 16, 32.0, 6.5, 11000]),
-    ("RemoteStartTransaction", "minChargingRate"): st.sampled_from([0, 6, 0.5]),
 }
+# Limits of charging; the schema wants tenths, which binary numbers cannot hold: these can.
+TENTHS = st.sampled_from([0, 16, 32.0, 6.5, 11000])
 
 # OCPP 1.6 §7.31 wants at least one sample; the schema of StopTransaction forgot to.
 AT_LEAST_ONE = {"sampledValue"}
@@ -96,6 +105,8 @@ def _strategy(message: str, name: str, schema: dict[str, Any]) -> st.SearchStrat
             return st.text(max_size=min(schema.get("maxLength", 60), 60)) | st.just("null")
         case "integer":
             return INT32
+        case "number":
+            return TENTHS
         case "boolean":
             return st.booleans()
     raise AssertionError(schema)

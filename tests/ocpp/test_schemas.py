@@ -54,6 +54,10 @@ def test_what_the_schema_allows_is_read_without_repair_and_written_back(message:
 METER_VALUE = r"(MeterValues meterValue|StopTransaction transactionData)\[\]"
 SAMPLE = rf"{METER_VALUE}\.sampledValue\[\]"
 OTHER_TYPE = "text|digits|integer|fraction|boolean|null|list|object"
+OUR_TIMES = (
+    r".*Response currentTime|ReserveNow expiryDate|UpdateFirmware retrieveDate"
+    r"|SignedUpdateFirmware firmware\.retrieveDateTime"
+)
 
 JUDGEMENTS = (
     # A bad sample costs itself, a bad meter value itself; they are kept as text (W19).
@@ -67,9 +71,9 @@ JUDGEMENTS = (
     (rf"{METER_VALUE}\.sampledValue", ".*", f"missing|required null|{OTHER_TYPE}", "sample_unreadable"),
     (METER_VALUE, ".*", OTHER_TYPE, "sample_unreadable"),
     # A time nobody can use is none; where it is ours to tell, it is a fault.
-    (r".*Response currentTime", "time", "missing", "ProtocolError"),
-    (r".*Response currentTime", "time", "no time", "PropertyConstraintViolation"),
-    (r".*Response currentTime", "time", f"required null|{OTHER_TYPE}", "TypeConstraintViolation"),
+    (OUR_TIMES, "time", "missing", "ProtocolError"),
+    (OUR_TIMES, "time", "no time", "PropertyConstraintViolation"),
+    (OUR_TIMES, "time", f"required null|{OTHER_TYPE}", "TypeConstraintViolation"),
     (r".*", "time", "missing|required null", "value_absent"),
     (r".*", "time", "null", "null_as_absent"),
     (r".*", "time", f"no time|{OTHER_TYPE}", "time_unusable"),
@@ -78,6 +82,7 @@ JUDGEMENTS = (
     (r"StopTransaction reason", "enumeration", "unlisted", "enumeration_unlisted"),
     # What is left out of an answer (Q45).
     (r"GetConfigurationResponse configurationKey\[\]\.readonly", ".*", "missing|required null", "assumed_in_answer"),
+    (r"GetInstalledCertificateIdsResponse certificateHashData", ".*", "empty", "empty_as_absent"),
     # An element of a list cannot be absent; any other field can, if nothing need be there (Q42, Q48).
     (r".*\[\]", ".*", "null", "TypeConstraintViolation"),
     (r".*", ".*", "null", "null_as_absent"),

@@ -1,17 +1,9 @@
-"""Every message of the Core profile, both ways, and the ACTIONS table of all of OCPP 1.6.
-
-`XxxRequest` is the specification's `Xxx.req`, `XxxConfirmation` its `Xxx.conf` (OCPP 1.6 §6); fields
-are the specification's in snake_case. What an annotation says and how far reception gives way is
-explained in `datatypes`. An action whose row has no struct is known and answered NotSupported.
-"""
+"""The Core profile: what every charge point and every central system speaks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
 from solarocpp.ocpp.datatypes import (
@@ -30,16 +22,11 @@ from solarocpp.ocpp.datatypes import (
     LinkedTransaction,
     LongInteger,
     MeterValue,
-    OcppType,
+    OcppMessage,
     Timestamp,
 )
 
-
-class OcppMessage(OcppType, frozen=True):
-    """A request or a confirmation."""
-
-
-# -- Core: from the charge point -------------------------------------------------------------------------
+# -- from the charge point -------------------------------------------------------------------------------
 
 
 class AuthorizeRequest(OcppMessage, frozen=True):
@@ -134,7 +121,7 @@ StopReason = Literal[
 
 
 class StopTransactionRequest(OcppMessage, frozen=True):
-    """A transaction has ended; `meter_stop` in Wh (OCPP 1.6 §6.47).
+    """A transaction has ended; `meter_stop` in Wh (OCPP 1.6 §6.49).
 
     The transaction id is -1 where the charge point started offline and never learned it (Q64).
     """
@@ -186,7 +173,7 @@ ChargePointErrorCode = Literal[
 
 
 class StatusNotificationRequest(OcppMessage, frozen=True):
-    """The state of a connector, or of the charge point as a whole as connector 0 (OCPP 1.6 §6.43)."""
+    """The state of a connector, or of the charge point as a whole as connector 0 (OCPP 1.6 §6.47)."""
 
     connector_id: Integer
     # An unlisted code becomes OtherError, its text goes to `info` (Q36).
@@ -202,11 +189,11 @@ class StatusNotificationConfirmation(OcppMessage, frozen=True):
     """The status is noted."""
 
 
-# -- Core: either way ------------------------------------------------------------------------------------
+# -- either way ------------------------------------------------------------------------------------------
 
 
 class DataTransferRequest(OcppMessage, frozen=True):
-    """Whatever a vendor wants (OCPP 1.6 §6.17, §6.18)."""
+    """Whatever a vendor wants (OCPP 1.6 §6.15)."""
 
     vendor_id: CiString255
     message_id: CiString50 | None = None
@@ -220,7 +207,7 @@ class DataTransferConfirmation(OcppMessage, frozen=True):
     data: Annotated[str, Meta(extra={"as_json": True})] | None = None
 
 
-# -- Core: from the central system -----------------------------------------------------------------------
+# -- from the central system -----------------------------------------------------------------------------
 
 
 class ChangeAvailabilityRequest(OcppMessage, frozen=True):
@@ -320,103 +307,3 @@ class UnlockConnectorConfirmation(OcppMessage, frozen=True):
     """Whether the cable is free."""
 
     status: Literal["Unlocked", "UnlockFailed", "NotSupported"]
-
-
-# -- Firmware management: what the charge point reports --------------------------------------------------
-
-
-class FirmwareStatusNotificationRequest(OcppMessage, frozen=True):
-    """How far a firmware update is (OCPP 1.6 §6.21)."""
-
-    status: Literal[
-        "Downloaded", "DownloadFailed", "Downloading", "Idle", "InstallationFailed", "Installing", "Installed"
-    ]
-
-
-class FirmwareStatusNotificationConfirmation(OcppMessage, frozen=True):
-    """The status is noted."""
-
-
-class DiagnosticsStatusNotificationRequest(OcppMessage, frozen=True):
-    """How far an upload of diagnostics is (OCPP 1.6 §6.19)."""
-
-    status: Literal["Idle", "Uploaded", "UploadFailed", "Uploading"]
-
-
-class DiagnosticsStatusNotificationConfirmation(OcppMessage, frozen=True):
-    """The status is noted."""
-
-
-# -- the table -------------------------------------------------------------------------------------------
-
-Sender = Literal["charge_point", "central_system"]
-
-
-class Action(msgspec.Struct, frozen=True):
-    """One row of ACTIONS; without structs the action is known and not supported."""
-
-    name: str
-    sent_by: Literal["charge_point", "central_system", "either"]
-    profile: str
-    request: type[OcppMessage] | None = None
-    confirmation: type[OcppMessage] | None = None
-
-
-_CORE = "Core"
-_FIRMWARE = "FirmwareManagement"
-_LOCAL_LIST = "LocalAuthListManagement"
-_RESERVATION = "Reservation"
-_SMART = "SmartCharging"
-_TRIGGER = "RemoteTrigger"
-_SECURITY = "Security"  # "Improved security for OCPP 1.6-J", edition 3
-
-# fmt: off
-_ROWS = (
-    Action("Authorize", "charge_point", _CORE, AuthorizeRequest, AuthorizeConfirmation),
-    Action("BootNotification", "charge_point", _CORE, BootNotificationRequest, BootNotificationConfirmation),
-    Action("ChangeAvailability", "central_system", _CORE, ChangeAvailabilityRequest, ChangeAvailabilityConfirmation),
-    Action("ChangeConfiguration", "central_system", _CORE, ChangeConfigurationRequest, ChangeConfigurationConfirmation),
-    Action("ClearCache", "central_system", _CORE, ClearCacheRequest, ClearCacheConfirmation),
-    Action("DataTransfer", "either", _CORE, DataTransferRequest, DataTransferConfirmation),
-    Action("GetConfiguration", "central_system", _CORE, GetConfigurationRequest, GetConfigurationConfirmation),
-    Action("Heartbeat", "charge_point", _CORE, HeartbeatRequest, HeartbeatConfirmation),
-    Action("MeterValues", "charge_point", _CORE, MeterValuesRequest, MeterValuesConfirmation),
-    Action("RemoteStartTransaction", "central_system", _CORE,
-           RemoteStartTransactionRequest, RemoteStartTransactionConfirmation),
-    Action("RemoteStopTransaction", "central_system", _CORE,
-           RemoteStopTransactionRequest, RemoteStopTransactionConfirmation),
-    Action("Reset", "central_system", _CORE, ResetRequest, ResetConfirmation),
-    Action("StartTransaction", "charge_point", _CORE, StartTransactionRequest, StartTransactionConfirmation),
-    Action("StatusNotification", "charge_point", _CORE, StatusNotificationRequest, StatusNotificationConfirmation),
-    Action("StopTransaction", "charge_point", _CORE, StopTransactionRequest, StopTransactionConfirmation),
-    Action("UnlockConnector", "central_system", _CORE, UnlockConnectorRequest, UnlockConnectorConfirmation),
-    Action("DiagnosticsStatusNotification", "charge_point", _FIRMWARE,
-           DiagnosticsStatusNotificationRequest, DiagnosticsStatusNotificationConfirmation),
-    Action("FirmwareStatusNotification", "charge_point", _FIRMWARE,
-           FirmwareStatusNotificationRequest, FirmwareStatusNotificationConfirmation),
-    Action("GetDiagnostics", "central_system", _FIRMWARE),
-    Action("UpdateFirmware", "central_system", _FIRMWARE),
-    Action("GetLocalListVersion", "central_system", _LOCAL_LIST),
-    Action("SendLocalList", "central_system", _LOCAL_LIST),
-    Action("CancelReservation", "central_system", _RESERVATION),
-    Action("ReserveNow", "central_system", _RESERVATION),
-    Action("ClearChargingProfile", "central_system", _SMART),
-    Action("GetCompositeSchedule", "central_system", _SMART),
-    Action("SetChargingProfile", "central_system", _SMART),
-    Action("TriggerMessage", "central_system", _TRIGGER),
-    Action("CertificateSigned", "central_system", _SECURITY),
-    Action("DeleteCertificate", "central_system", _SECURITY),
-    Action("ExtendedTriggerMessage", "central_system", _SECURITY),
-    Action("GetInstalledCertificateIds", "central_system", _SECURITY),
-    Action("GetLog", "central_system", _SECURITY),
-    Action("InstallCertificate", "central_system", _SECURITY),
-    Action("LogStatusNotification", "charge_point", _SECURITY),
-    Action("SecurityEventNotification", "charge_point", _SECURITY),
-    Action("SignCertificate", "charge_point", _SECURITY),
-    Action("SignedFirmwareStatusNotification", "charge_point", _SECURITY),
-    Action("SignedUpdateFirmware", "central_system", _SECURITY),
-)
-# fmt: on
-
-ACTIONS: Mapping[str, Action] = MappingProxyType({row.name: row for row in _ROWS})
-"""Every action of OCPP 1.6 and of its security extension, by name."""

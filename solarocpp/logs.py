@@ -92,6 +92,21 @@ EVENTS: Mapping[str, EventName] = {
     "stop_unmatched": EventName("debug", "a stop of a transaction we do not know; its readings are stored"),
     "stop_foreign": EventName("debug", "a charger stopped another one's transaction; nothing was changed"),
     "stop_contradicted": EventName("debug", "a second, different stop of a session; the first stands"),
+    "data_transfer_unread": EventName("debug", "a vendor's message that makes no datum; carries why"),
+    "security_event_told": EventName("debug", "a charger's SecurityEventNotification; carries whether it is critical"),
+    "certificate_requested": EventName("debug", "a charger asks for a certificate; carries the request"),
+    "firmware_status_told": EventName("debug", "how far a firmware update is"),
+    "diagnostics_status_told": EventName("debug", "how far an upload of diagnostics is"),
+    "log_status_told": EventName("debug", "how far an upload of a log is"),
+    # what chargers answered to calls of ours; events in the store, each with the action and the status
+    "availability_answered": EventName("debug", "ChangeAvailability; Scheduled: once the transaction has ended"),
+    "reset_answered": EventName("debug", "Reset"),
+    "reservation_answered": EventName("debug", "ReserveNow, CancelReservation"),
+    "local_list_answered": EventName("debug", "SendLocalList, GetLocalListVersion"),
+    "charging_profile_answered": EventName("debug", "SetChargingProfile, ClearChargingProfile"),
+    "firmware_answered": EventName("debug", "UpdateFirmware, SignedUpdateFirmware"),
+    "upload_answered": EventName("debug", "GetDiagnostics, GetLog; carries the name of the file that will come"),
+    "certificate_answered": EventName("debug", "CertificateSigned, InstallCertificate, DeleteCertificate"),
     # the web API
     "request_failed": EventName("error", "a defect of ours while a request was answered; with traceback"),
 }

@@ -106,7 +106,7 @@ class Staging:
         if isinstance(answer, CallResult):
             facts = self._registry.facts(charger)
             confirmation = decode_confirmation("GetConfiguration", answer.payload).message
-            effects = self._central.replay(facts, request, confirmation, received)
+            effects = self._central.learn(facts, request, confirmation, received)
             exchange = Exchange(received, facts, "out", "GetConfiguration", text.decode(), frame.decode())
             self._held.append((exchange, effects))
 

@@ -14,31 +14,38 @@ is the store's to write down. So the tables are a pure function of the ledger.
     registration        BootNotification, Heartbeat       authorization   Authorize
     session_start       StartTransaction                  session_stop    StopTransaction
     meter_values        MeterValues                       status          StatusNotification
-    maintenance         firmware and diagnostics status   data_transfer   DataTransfer
+    maintenance         status of firmware, logs, ...     data_transfer   DataTransfer, by vendors/
+    security            security events, certificates     confirmations   answers to calls of ours
     transactions        the memory of sessions            context         what handlers may look at
     replay              a ledger row, through the handlers again
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from solarocpp.central_system.authorization import AUTHORIZE
-from solarocpp.central_system.context import Context, Handler, Scene
+from solarocpp.central_system.confirmations import OBSERVERS
+from solarocpp.central_system.context import Context, Handler, MaySign, Scene, nobody_signs
 from solarocpp.central_system.data_transfer import DATA_TRANSFER
-from solarocpp.central_system.maintenance import DIAGNOSTICS_STATUS_NOTIFICATION, FIRMWARE_STATUS_NOTIFICATION
+from solarocpp.central_system.maintenance import (
+    DIAGNOSTICS_STATUS_NOTIFICATION,
+    FIRMWARE_STATUS_NOTIFICATION,
+    LOG_STATUS_NOTIFICATION,
+    SIGNED_FIRMWARE_STATUS_NOTIFICATION,
+)
 from solarocpp.central_system.meter_values import METER_VALUES
 from solarocpp.central_system.registration import (
     BOOT_NOTIFICATION,
     CONNECTOR_COUNT_KEY,
     HEARTBEAT,
     description_of,
-    observe_configuration,
 )
+from solarocpp.central_system.security import SECURITY_EVENT_NOTIFICATION, SIGN_CERTIFICATE
 from solarocpp.central_system.session_start import START_TRANSACTION
 from solarocpp.central_system.session_stop import STOP_TRANSACTION
 from solarocpp.central_system.status import STATUS_NOTIFICATION
@@ -50,10 +57,13 @@ from solarocpp.ocpp.messages import (
     DataTransferRequest,
     DiagnosticsStatusNotificationRequest,
     FirmwareStatusNotificationRequest,
-    GetConfigurationRequest,
     HeartbeatRequest,
+    LogStatusNotificationRequest,
     MeterValuesRequest,
     OcppMessage,
+    SecurityEventNotificationRequest,
+    SignCertificateRequest,
+    SignedFirmwareStatusNotificationRequest,
     StartTransactionRequest,
     StatusNotificationRequest,
     StopTransactionRequest,
@@ -71,18 +81,16 @@ HANDLERS: Mapping[type[OcppMessage], Handler[Any, Any]] = {
     DiagnosticsStatusNotificationRequest: DIAGNOSTICS_STATUS_NOTIFICATION,
     FirmwareStatusNotificationRequest: FIRMWARE_STATUS_NOTIFICATION,
     HeartbeatRequest: HEARTBEAT,
+    LogStatusNotificationRequest: LOG_STATUS_NOTIFICATION,
     MeterValuesRequest: METER_VALUES,
+    SecurityEventNotificationRequest: SECURITY_EVENT_NOTIFICATION,
+    SignCertificateRequest: SIGN_CERTIFICATE,
+    SignedFirmwareStatusNotificationRequest: SIGNED_FIRMWARE_STATUS_NOTIFICATION,
     StartTransactionRequest: START_TRANSACTION,
     StatusNotificationRequest: STATUS_NOTIFICATION,
     StopTransactionRequest: STOP_TRANSACTION,
 }
 """What a charger may send, and how it is answered."""
-
-_OBSERVERS: Mapping[type[OcppMessage], Callable[[Any, Any, Scene], Sequence[Effect]]] = {
-    **{request: handler.observe for request, handler in HANDLERS.items()},
-    GetConfigurationRequest: observe_configuration,
-}
-"""What an exchange changes, whoever began it."""
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -96,8 +104,16 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 class CentralSystem:
     """Answers chargers. Everything here takes microseconds and none of it waits."""
 
-    def __init__(self, registry: RegistryMemory, transactions: Transactions, *, boot_interval_s: int = 300) -> None:
+    def __init__(
+        self,
+        registry: RegistryMemory,
+        transactions: Transactions,
+        *,
+        boot_interval_s: int = 300,
+        may_sign: MaySign = nobody_signs,
+    ) -> None:
         self._registry = registry
+        self._may_sign = may_sign
         self._transactions = transactions
         self._boot_interval_s = boot_interval_s
         self._described_before: dict[int, ChargerDescribed] = {}
@@ -114,7 +130,7 @@ class CentralSystem:
             action = type(request).__name__.removesuffix("Request")
             raise ProtocolViolation("NotSupported", f"{action} is not supported here.")
         self._check_registration(charger, request)
-        context = Context(charger, received, self._transactions, self._registry, self._boot_interval_s)
+        context = Context(charger, received, self._transactions, self._registry, self._boot_interval_s, self._may_sign)
         confirmation = handler.decide(request, context)
         effects = self._apply(handler.observe(request, confirmation, context))
         return Answer(confirmation, effects, handler.from_memory)
@@ -122,11 +138,20 @@ class CentralSystem:
     def replay(
         self, charger: ChargerFacts, request: OcppMessage, confirmation: OcppMessage, received: datetime
     ) -> tuple[Effect, ...]:
-        """Derives again what a recorded exchange changes; nothing is decided, the recorded answer stands.
+        """Derives again what a message of a charger changed; nothing is decided, the recorded answer stands."""
+        handler = HANDLERS.get(type(request))
+        if handler is None:
+            return ()
+        return self._apply(handler.observe(request, confirmation, Scene(charger, received, self._transactions)))
 
-        Also takes a charger's answer to a CALL of ours while it is live: what is learned from it is the same.
+    def learn(
+        self, charger: ChargerFacts, request: OcppMessage, confirmation: OcppMessage, received: datetime
+    ) -> tuple[Effect, ...]:
+        """Tells what a charger's answer to a call of ours changes: live, and again in a replay.
+
+        DataTransfer goes both ways, so the type of a request does not say who sent it.
         """
-        observe = _OBSERVERS.get(type(request))
+        observe = OBSERVERS.get(type(request))
         if observe is None:
             return ()
         return self._apply(observe(request, confirmation, Scene(charger, received, self._transactions)))

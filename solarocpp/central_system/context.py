@@ -37,11 +37,21 @@ class Scene(msgspec.Struct, frozen=True, gc=False):
         return EventHappened(self.received, name, charger.identifier, message, data, charger.account_id)
 
 
+MaySign = Callable[[ChargerFacts, str], bool]
+"""Says whether a charger's certificate request (PEM) will be signed; it is asked in the reader, so it never waits."""
+
+
+def nobody_signs(_charger: ChargerFacts, _csr: str) -> bool:
+    """Refuses every certificate request: no signing is set up."""
+    return False
+
+
 class Context(Scene, frozen=True, gc=False):
     """What is known while an answer is decided."""
 
     registry: RegistryMemory
     boot_interval_s: int
+    may_sign: MaySign = nobody_signs
 
 
 class Handler(NamedTuple, Generic[Request, Confirmation]):

@@ -22,4 +22,5 @@ def replayed_effects(row: LedgerRow, central: CentralSystem) -> tuple[Effect, ..
         return ()
     request = decode_request(call.action, call.payload, sent_by=sent_by).message
     confirmation = decode_confirmation(call.action, answer.payload).message
-    return tuple(central.replay(exchange.charger, request, confirmation, exchange.received))
+    derive = central.replay if sent_by == "charge_point" else central.learn
+    return derive(exchange.charger, request, confirmation, exchange.received)

@@ -9,15 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import msgspec
 import structlog
 import trio
+from msgspec.structs import replace
 
 from solarocpp.errors import CallExpired, CallFailed, CallRefused, NotConnected, ProtocolViolation
 from solarocpp.gateway.services import Services
 from solarocpp.ocpp.decoding import decode_confirmation, encode_payload
 from solarocpp.ocpp.frames import CallError, CallResult, format_call, format_result
-from solarocpp.ocpp.messages import ChangeConfigurationRequest, GetConfigurationConfirmation, OcppMessage
+from solarocpp.ocpp.messages import (
+    ChangeConfigurationRequest,
+    GetConfigurationConfirmation,
+    GetDiagnosticsRequest,
+    GetLogRequest,
+    OcppMessage,
+    SignedUpdateFirmwareRequest,
+    UpdateFirmwareRequest,
+)
 from solarocpp.ocpp.rpc import RpcPeer, Ticket
 from solarocpp.registry import Charger
 from solarocpp.store.ledger import Exchange
@@ -25,6 +33,9 @@ from solarocpp.store.ledger import Exchange
 REDACTED = "[redacted]"
 # AuthorizationKey is OCPP's, the others are vendors' names for the passwords of Wi-Fi, APN and web page.
 _SECRET_KEYS = re.compile("authori[sz]ation_?key|passw|passphrase|pwd|secret|private_?key", re.IGNORECASE)
+# Name and password in a URL: up to the last @, since people forget to encode what stands in a password. One sign
+# stands for them, so that the text never grows past the length the field may have.
+_USERINFO = re.compile(r"^([a-zA-Z][\w+.-]*://).+@")
 
 log = structlog.get_logger()
 
@@ -151,8 +162,9 @@ class OutgoingCalls:
             facts = services.registry.facts(services.registry.charger(self._charger_id))
         except KeyError:
             return  # removed while it answered
-        effects = services.central.replay(facts, request, confirmation, received)
-        asked = format_call(ticket.unique_id, ticket.action, encode_payload(without_secret(request)))
+        shown = without_secret(request)  # what a replay will see, so it gives the same effects
+        effects = services.central.learn(facts, shown, confirmation, received)
+        asked = format_call(ticket.unique_id, ticket.action, encode_payload(shown))
         exchange = Exchange(
             received=received,
             charger=facts,
@@ -170,10 +182,22 @@ def action_of(request: OcppMessage) -> str:
 
 
 def without_secret(request: OcppMessage) -> OcppMessage:
-    """Blanks the one secret we ever send, before it is recorded (architecture section 5)."""
-    if isinstance(request, ChangeConfigurationRequest) and _SECRET_KEYS.search(request.key):
-        return msgspec.structs.replace(request, value=REDACTED)
-    return request
+    """Blanks what we send and must not record: a key we set, a password in a URL (architecture section 5)."""
+    match request:
+        case ChangeConfigurationRequest(key=key) if _SECRET_KEYS.search(key):
+            return replace(request, value=REDACTED)
+        case GetDiagnosticsRequest() | UpdateFirmwareRequest():
+            return replace(request, location=_without_password(request.location))
+        case GetLogRequest(log=log):
+            return replace(request, log=replace(log, remote_location=_without_password(log.remote_location)))
+        case SignedUpdateFirmwareRequest(firmware=firmware):
+            return replace(request, firmware=replace(firmware, location=_without_password(firmware.location)))
+        case _:
+            return request
+
+
+def _without_password(url: str) -> str:
+    return _USERINFO.sub(r"\1*@", url)
 
 
 def _without_secrets(ticket: Ticket, confirmation: OcppMessage, text: str) -> str:
@@ -181,10 +205,10 @@ def _without_secrets(ticket: Ticket, confirmation: OcppMessage, text: str) -> st
     if not isinstance(confirmation, GetConfigurationConfirmation):
         return text
     keys = tuple(
-        msgspec.structs.replace(key, value=REDACTED) if key.value and _SECRET_KEYS.search(key.key) else key
+        replace(key, value=REDACTED) if key.value and _SECRET_KEYS.search(key.key) else key
         for key in confirmation.configuration_key
     )
     if keys == confirmation.configuration_key:
         return text
-    redacted = msgspec.structs.replace(confirmation, configuration_key=keys)
+    redacted = replace(confirmation, configuration_key=keys)
     return format_result(ticket.unique_id, encode_payload(redacted)).decode()

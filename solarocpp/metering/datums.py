@@ -53,15 +53,19 @@ class SessionProperties(msgspec.Struct, frozen=True, gc=False):
 
 
 class StatusProperties(msgspec.Struct, frozen=True, gc=False):
-    """Status properties of a status datum (spec 5.1)."""
+    """Status properties: those of a status datum (spec 5.1), and the texts that vendors send (spec 6.4)."""
 
-    status: str
+    status: str | None = None
     error_code: str | None = None
     info: str | None = None
     vendor_error_code: str | None = None
     vendor_id: str | None = None
     session_id: UUID | None = None
     transaction_id: int | None = None
+    mode: str | None = None
+    """What a load balancer does, in its own words."""
+    vid: str | None = None
+    """The vehicle at the connector, as its charger names it: a MAC address."""
 
 
 class Datum(msgspec.Struct, frozen=True, gc=False):

@@ -16,6 +16,7 @@ PARAMETERS = ("chargerIdentifier", "chargePointId", "evseId", "connectorId", "lo
 STATUS = "/status"
 DIAGNOSTICS_STATUS = "/diagnostics-status"
 FIRMWARE_STATUS = "/firmware-status"
+LOG_STATUS = "/log-status"
 
 MAX_LENGTH = 64
 """Longest source id SolarNetwork stores; we warn of longer ones before they exist and store them whole (spec Q29)."""

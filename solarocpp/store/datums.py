@@ -285,6 +285,8 @@ def _add_status(row: dict[str, Value], status: StatusProperties) -> None:
         "vendorId": status.vendor_id,
         "sessionId": status.session_id,
         "transactionId": status.transaction_id,
+        "mode": status.mode,
+        "vid": status.vid,
     }
     row.update({name: value for name, value in values.items() if value is not None})
 

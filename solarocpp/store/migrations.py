@@ -118,7 +118,13 @@ ALTER TABLE "sessionTotal" ADD COLUMN "energySource" VARCHAR;
 DELETE FROM "sessionTotal";
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+_VERSION_4 = """
+-- Texts that vendors send in DataTransfer.
+ALTER TABLE datum ADD COLUMN mode VARCHAR;
+ALTER TABLE datum ADD COLUMN vid VARCHAR;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """SQL of each version of `solarocpp.duckdb`, version 1 first; views are not here, they are made at each start."""
 
 SECRET_MIGRATIONS: tuple[str, ...] = (

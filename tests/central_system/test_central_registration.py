@@ -151,14 +151,14 @@ def test_connectors_are_counted_from_the_configuration(
 ) -> None:
     facts = site.registry.facts(site.registry.charger(7))
     confirmation = GetConfigurationConfirmation((KeyValue(key=key, readonly=True, value=value),))
-    effects = site.central.replay(facts, GetConfigurationRequest(("NumberOfConnectors",)), confirmation, T)
+    effects = site.central.learn(facts, GetConfigurationRequest(("NumberOfConnectors",)), confirmation, T)
     assert effects == (() if count is None else (ConnectorsCounted(7, count),))
     assert site.registry.charger(7).connector_count == (count or 0)
 
 
 def test_configuration_answer_may_be_empty_q45(site: Site) -> None:
     facts = site.registry.facts(site.registry.charger(7))
-    assert site.central.replay(facts, GetConfigurationRequest(), GetConfigurationConfirmation(), T) == ()
+    assert site.central.learn(facts, GetConfigurationRequest(), GetConfigurationConfirmation(), T) == ()
 
 
 def test_session_opened_at_boot_time_is_kept(site: Site) -> None:

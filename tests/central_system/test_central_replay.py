@@ -27,8 +27,12 @@ from solarocpp.ocpp.messages import (
     DataTransferRequest,
     FirmwareStatusNotificationRequest,
     HeartbeatRequest,
+    LogStatusNotificationRequest,
     MeterValuesRequest,
     OcppMessage,
+    SecurityEventNotificationRequest,
+    SignCertificateRequest,
+    SignedFirmwareStatusNotificationRequest,
     StartTransactionRequest,
     StatusNotificationRequest,
     StopTransactionRequest,
@@ -78,7 +82,15 @@ _messages: st.SearchStrategy[OcppMessage] = st.one_of(
             HeartbeatRequest(),
             AuthorizeRequest("tester"),
             DataTransferRequest("x"),
+            DataTransferRequest("ZJBENY", "dlbMeter", "DLBMode:Solar,Current.Grid.L1:1A"),
+            DataTransferRequest(
+                "HKZN", "vehicleMAC", '{"vehicleId":"A","connectorId":1,"timestamp":"1970-01-01T00:00Z"}'
+            ),
             FirmwareStatusNotificationRequest("Idle"),
+            LogStatusNotificationRequest("Uploaded", 1),
+            SecurityEventNotificationRequest("TamperDetectionActivated", after(5), "door"),
+            SignCertificateRequest("-----BEGIN CERTIFICATE REQUEST-----"),
+            SignedFirmwareStatusNotificationRequest("Installed", 1),
         ]
     ),
 )

@@ -1,4 +1,4 @@
-"""StatusNotification: vectors of spec 13.3; then firmware and diagnostics status, and DataTransfer."""
+"""StatusNotification: vectors of spec 13.3; then firmware and diagnostics status."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from charging_site import SESSION_ID, Site, T, after, datum, datums, events, one
 
 from solarocpp.metering.datums import StatusProperties
 from solarocpp.ocpp.messages import (
-    DataTransferConfirmation,
-    DataTransferRequest,
     DiagnosticsStatusNotificationConfirmation,
     DiagnosticsStatusNotificationRequest,
     FirmwareStatusNotificationConfirmation,
@@ -105,9 +103,3 @@ def test_maintenance_streams_follow_the_publish_setting() -> None:
     site.settings(publish=False)
     assert datums(site.say(FirmwareStatusNotificationRequest("Idle"))) == []
     assert datums(site.say(DiagnosticsStatusNotificationRequest("Idle"))) == []
-
-
-def test_no_vendor_is_known_q24() -> None:
-    answer = Site().say(DataTransferRequest("com.zjbeny.dlb", "dlbMeter", "DLBMode:Solar"))
-    assert answer.confirmation == DataTransferConfirmation("UnknownVendorId")
-    assert answer.effects == ()

@@ -70,7 +70,7 @@ def test_description_of_a_charger_never_described_here_is_not_taken_back() -> No
 def test_exchange_of_a_kind_that_changes_nothing_replays_to_nothing() -> None:
     site = Site(open_sessions=[session_record()])
     facts = site.registry.facts(site.registry.charger(7))
-    assert site.central.replay(facts, ClearCacheRequest(), ClearCacheConfirmation("Accepted"), T) == ()
+    assert site.central.learn(facts, ClearCacheRequest(), ClearCacheConfirmation("Accepted"), T) == ()
 
 
 def test_session_keeps_its_identity_from_start_to_end() -> None:

@@ -6,7 +6,7 @@ import gc
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -23,7 +23,17 @@ from solarocpp.errors import CallExpired, CallRefused, NotConnected
 from solarocpp.gateway.calls import OutgoingCalls
 from solarocpp.gateway.connection import MAX_UNANSWERED, Link
 from solarocpp.gateway.streams import LinkStream
-from solarocpp.ocpp.messages import ChangeConfigurationRequest, GetConfigurationConfirmation, GetConfigurationRequest
+from solarocpp.ocpp.datatypes import Firmware, LogParameters
+from solarocpp.ocpp.messages import (
+    ChangeConfigurationRequest,
+    GetConfigurationConfirmation,
+    GetConfigurationRequest,
+    GetDiagnosticsRequest,
+    GetLogRequest,
+    OcppMessage,
+    SignedUpdateFirmwareRequest,
+    UpdateFirmwareRequest,
+)
 from solarocpp.ocpp.rpc import RpcPeer
 from solarocpp.registry import ChargerChange
 
@@ -286,6 +296,35 @@ async def test_secrets_of_a_configuration_are_not_recorded(server: Server) -> No
     assert "secret" not in str(rows)
     assert str(rows).count("[redacted]") == 3
     assert '"value":"300"' in rows[1][1]
+
+
+MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
+WITH_PASSWORDS: list[tuple[OcppMessage, dict[str, str]]] = [
+    (GetDiagnosticsRequest("ftp://depot:se/cret@host/in"), {}),
+    (UpdateFirmwareRequest("https://secret@host/fw.bin", MIDNIGHT), {}),
+    (GetLogRequest("SecurityLog", 1, LogParameters("ftps://a:secret@b@host/in")), {"status": "Accepted"}),
+    (
+        SignedUpdateFirmwareRequest(2, Firmware("sftp://depot:secret@host/fw.bin", MIDNIGHT, "PEM", "abc")),
+        {"status": "Accepted"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("request_", "answer"), WITH_PASSWORDS, ids=[type(row[0]).__name__ for row in WITH_PASSWORDS])
+async def test_passwords_in_a_url_are_sent_and_not_recorded(
+    server: Server, request_: OcppMessage, answer: dict[str, str]
+) -> None:
+    """Promise 5, for the places chargers upload to and fetch firmware from."""
+    async with server.connect() as ws, trio.open_nursery() as nursery:
+        nursery.start_soon(server.services.roster.call, 1, request_)
+        with trio.fail_after(5):
+            asked = json.loads(await ws.get_message())
+            assert "cret" in str(asked[3])
+            await ws.send_message(json.dumps([3, asked[1], answer]))
+    ((ledger,),) = await server.rows("SELECT request FROM ledger")
+    assert "cret" not in ledger
+    assert "//*@host/" in ledger
+    assert "cret" not in str(await server.rows("SELECT message, data FROM event"))
 
 
 async def test_our_calls_end_with_a_reason(server: Server) -> None:

@@ -67,6 +67,22 @@ class TestSameMoment:
         project(resting, [status("Preparing", "plugged")], [status("Charging", None)])
         assert rows(resting, "SELECT status, info FROM datum") == [("Charging", "plugged")]
 
+    def test_texts_of_a_vendor_stand_beside_its_numbers(self, resting: Store) -> None:
+        """`load_a` gets its column here; the texts have theirs, so that no vendor can make columns of texts."""
+        dlb = StatusProperties("Normal", mode="Solar")
+        vid = StatusProperties(vid="141FBA1035F2")
+        project(
+            resting,
+            [
+                DatumObserved(Datum(1, SourceId("/ocpp/cp/CP001/dlb"), T, {"load_a": 6110.0}, status=dlb), RECEIVED),
+                DatumObserved(Datum(1, SourceId("/ocpp/cp/CP001/1/vid"), T, {}, status=vid), RECEIVED),
+            ],
+        )
+        assert rows(resting, 'SELECT "sourceId", load_a, status, mode, vid FROM datum ORDER BY 1 DESC') == [
+            ("/ocpp/cp/CP001/dlb", 6110.0, "Normal", "Solar", None),
+            ("/ocpp/cp/CP001/1/vid", None, None, None, "141FBA1035F2"),
+        ]
+
     def test_received_is_the_last_time_it_was_told(self, resting: Store) -> None:
         later = RECEIVED + timedelta(hours=1)
         project(resting, [observed(0, watts=1.0)], [observed(0, watts=1.0, received=later)])

@@ -171,7 +171,10 @@ class TestMigration:
             store.close()
 
     def test_there_is_a_dump_of_every_version(self) -> None:
-        assert [path.name for path in OLDER] == [f"version_{number}.sql" for number in range(1, len(MIGRATIONS) + 1)]
+        """Of the newest only when it is released: until then it grows."""
+        names = [path.name for path in OLDER]
+        assert names == [f"version_{number}.sql" for number in range(1, len(names) + 1)]
+        assert len(names) in {len(MIGRATIONS) - 1, len(MIGRATIONS)}
 
     def test_store_of_a_later_version_is_left_alone(self, resting: Store) -> None:
         resting.write_now(lambda con: con.execute("INSERT INTO migration VALUES (99, now())"))

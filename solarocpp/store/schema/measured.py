@@ -32,6 +32,8 @@ DATUM = Table(
         Column("vendorErrorCode", "VARCHAR", "", "status streams: the vendor's own code"),
         Column("vendorId", "VARCHAR", "", "status streams: the vendor's name"),
         *(property_column(row.name) for row in PROPERTIES),
+        Column("mode", "VARCHAR", "", "load balancers (`.../dlb`): what it does, in the vendor's words"),
+        Column("vid", "VARCHAR", "", "vehicle at the connector (`.../vid`): the MAC address its charger saw"),
     ),
 )
 """Without the phase and vendor properties, whose columns appear when they are first needed."""

@@ -57,6 +57,8 @@ class Running(msgspec.Struct, frozen=True):
     roster: Roster
     quack: str | None = None
     """None: DuckDB clients cannot attach."""
+    files: str | None = None
+    """None: chargers can be told neither to send files nor to fetch them."""
 
 
 def utc_now() -> datetime:
@@ -138,6 +140,9 @@ async def _serve_services(
                     opens = partial(_opens_whole_box, services.registry, token)
                     serve_quack = partial(web.serve_quack, services.store, live_sql, config.quack, opens)
                     addresses["quack"] = await service_nursery.start(serve_quack, config.sql_deadline_s)
+                if config.files_address is not None:
+                    serve_files = partial(web.serve_files, app, config.files, config.tls_files)
+                    addresses["files"] = await service_nursery.start(serve_files)
                 _announce(services, addresses)
                 task_status.started(
                     Running(**addresses, store=services.store, registry=services.registry, roster=roster)

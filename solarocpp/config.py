@@ -80,6 +80,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Management is for this box until somebody decides otherwise."""
     quack: str = "127.0.0.1:9494"
     """Live SQL for other processes of this box; `off` for none. DuckDB's own default port."""
+    files: str = "off"
+    """Where chargers send diagnostics and fetch firmware; `off`: nobody can be told to. Off, so that no port is open
+    that nobody asked for.
+    """
+    files_url: str = ""
+    """What chargers are told instead of the address they reached us at, like `https://files.example.org`: behind a
+    proxy, or where only the server knows better.
+    """
     sql_deadline_s: float = 30.0
     """How long a stranger's statement may run: longer than people wait, and a runaway one holds a reader no longer."""
     memory_limit: str = ""
@@ -148,9 +156,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """`stock` takes every message through trio-websocket's own queue: slower, for when in doubt."""
 
     def __post_init__(self) -> None:
-        for key in ("ocpp", "web", "quack"):
-            if key != "quack" or self.quack != "off":
-                parse_address(getattr(self, key), key)
+        self._check_addresses()
         if self.memory_limit and not _MEMORY.fullmatch(self.memory_limit):
             raise ConfigError("memory_limit", self.memory_limit, "a number and MB, GB, MiB or GiB, like 500MB or 2GB")
         for key, (without, least) in _DURATIONS.items():
@@ -166,6 +172,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             path: Path | None = getattr(self, key)
             if path is not None and not path.is_file():
                 raise ConfigError(key, str(path), "a readable PEM file")
+
+    def _check_addresses(self) -> None:
+        for key in ("ocpp", "web", "quack", "files"):
+            if getattr(self, key) != "off" or key in {"ocpp", "web"}:
+                parse_address(getattr(self, key), key)
+        if self.files_url and not _URL.fullmatch(self.files_url):
+            raise ConfigError("files_url", self.files_url, "a URL like http://192.168.1.5:9001, without path")
 
     def _check_client_certificates(self) -> None:
         """What would ask nobody for a certificate must not look as if it did."""
@@ -198,6 +211,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         """Where DuckDB clients attach; None: nowhere."""
         return None if self.quack == "off" else parse_address(self.quack, "quack")
 
+    @property
+    def tls_files(self) -> tuple[Path, Path] | None:
+        """Certificate chain and key; None: in the clear."""
+        return None if self.tls_cert is None or self.tls_key is None else (self.tls_cert, self.tls_key)
+
+    @property
+    def files_address(self) -> Address | None:
+        """Where chargers send and fetch files; None: nowhere."""
+        return None if self.files == "off" else parse_address(self.files, "files")
+
+
+_URL = re.compile(r"https?://[^/?#@\s]+/?", re.IGNORECASE)
 
 # In whole hundreds of MB at least: with less, DuckDB cannot even keep the journal of a busy second.
 _MEMORY = re.compile(r"(\d{3,}\s*Mi?B|\d+(\.\d+)?\s*Gi?B)", re.IGNORECASE)

@@ -12,6 +12,7 @@
     │   ├── NotConnected
     │   ├── CallExpired
     │   └── CallRefused                the charge point answered CALLERROR
+    ├── FileRefused                    a charger sends or fetches a file it may not; carries the HTTP answer
     ├── DialFailed                     a simulated charge point was not let in, or found nobody
     ├── StoreError
     │   ├── StoreLocked                another process holds the store
@@ -147,6 +148,14 @@ class DialFailed(SolarOcppError):
         self.url, self.status, self.reason = url, status, reason
         answered = f"answered HTTP {status}" if status else "cannot be reached"
         super().__init__(f"{url} {answered}: {reason or 'no reason given'}")
+
+
+class FileRefused(SolarOcppError):
+    """A file cannot be taken or given; text and status are for the charger, and for whoever reads its log."""
+
+    def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
+        self.status, self.headers = status, dict(headers or {})
+        super().__init__(text)
 
 
 class StoreError(SolarOcppError):

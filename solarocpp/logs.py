@@ -73,6 +73,8 @@ EVENTS: Mapping[str, EventName] = {
     "rebuild_undone": EventName("info", "what a rebuild replaced was put back"),
     # questions
     "answer_cut": EventName("warning", "a query failed after its first rows were sent, so the connection was cut"),
+    # files
+    "file_transfer_ended": EventName("info", "a file of or for a charger is through, or its URL was cancelled"),
     # messages
     "call_refused": EventName("warning", "a message was answered with a CALLERROR"),
     "call_failed": EventName("error", "a handler raised and the message was answered InternalError; with traceback"),

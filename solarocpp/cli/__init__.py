@@ -104,6 +104,12 @@ COMMANDS: Final[Mapping[str, Command]] = {
         'sql "FROM session WHERE energy > $least LIMIT 5" --param least=1000',
         "SHOW TABLES and DESCRIBE session tell what there is; data/README.md explains it.",
     ),
+    "transfer": Command(
+        "solarocpp.cli.transfer:app",
+        "Shows and fetches files that chargers sent.",
+        more="A charger is given a one-time URL of the listener `serve --files`; bytes count while they arrive.",
+    ),
+    "firmware": Command("solarocpp.cli.firmware:app", "Keeps firmware that chargers fetch."),
     "export": Command(
         "solarocpp.cli.files:export",
         "Writes Parquet files of what is new or changed.",

@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Se
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 from urllib.parse import quote
 
 import httpx
@@ -86,6 +86,22 @@ class Api:
                     yield pieces
             finally:
                 await answer.aclose()
+
+    async def download(self, *route: str, into: BinaryIO) -> int:
+        """Writes the bytes of an answer; returns how many."""
+        count = 0
+        with self._explained():
+            async with self._http.stream("GET", _path(route), timeout=httpx.Timeout(_ANSWER_TIMEOUT_S)) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    self._decode(answer)
+                async for piece in answer.aiter_bytes():
+                    count += into.write(piece)
+        return count
+
+    async def upload(self, *route: str, pieces: AsyncIterator[bytes]) -> Any:
+        """Sends bytes as the body of a PUT."""
+        return await self._ask("PUT", route, content=pieces, headers={"content-type": "application/octet-stream"})
 
     async def patch(self, *route: str, body: Mapping[str, object]) -> Any:
         """Changes something."""

@@ -122,6 +122,12 @@ async def serve(  # noqa: PLR0913 one argument an option
     quack: Annotated[
         str, Parameter(help="Where DuckDB clients attach for live SQL, HOST:PORT, or `off`.")
     ] = "127.0.0.1:9494",
+    files: Annotated[
+        str, Parameter(help="Where chargers send diagnostics and fetch firmware, HOST:PORT like :9001, or `off`.")
+    ] = "off",
+    files_url: Annotated[
+        str, Parameter(show_default=False, help="What chargers are told for it, if not the address they reached us at.")
+    ] = "",
     log_format: Annotated[Literal["console", "json"], Parameter(help="How log lines look.")] = "console",
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Parameter(help="From which level on.")] = "info",
     ready_file: Annotated[Path | None, Parameter(help="Written as JSON with the addresses once all accept.")] = None,
@@ -136,6 +142,8 @@ async def serve(  # noqa: PLR0913 one argument an option
         ocpp=ocpp,
         web=web,
         quack=quack,
+        files=files,
+        files_url=files_url,
         log_format=log_format,
         log_level=log_level,
         ready_file=ready_file,

@@ -122,6 +122,14 @@ _VERSION_4 = """
 -- Texts that vendors send in DataTransfer.
 ALTER TABLE datum ADD COLUMN mode VARCHAR;
 ALTER TABLE datum ADD COLUMN vid VARCHAR;
+
+-- Files that chargers send and fetch.
+CREATE TABLE "fileTransfer" (
+    "transferId" BIGINT PRIMARY KEY, "accountId" BIGINT, "chargerId" BIGINT, identifier VARCHAR, purpose VARCHAR,
+    state VARCHAR, created TIMESTAMPTZ, expires TIMESTAMPTZ, file VARCHAR, bytes BIGINT, size BIGINT,
+    sha256 VARCHAR, finished TIMESTAMPTZ, remark VARCHAR
+);
+CREATE SEQUENCE "fileTransferNumber";
 """
 
 MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
@@ -141,6 +149,9 @@ SECRET_MIGRATIONS: tuple[str, ...] = (
         "tokenId" BIGINT PRIMARY KEY, "accountId" BIGINT, name VARCHAR, "hash" VARCHAR, created TIMESTAMPTZ
     );
     CREATE SEQUENCE "apiTokenNumber";
+    """,
+    """
+    CREATE TABLE "fileTransferSecret" ("transferId" BIGINT PRIMARY KEY, "hash" VARCHAR);
     """,
 )
 """SQL of each version of `secrets.duckdb`."""

@@ -14,6 +14,9 @@ both. This package refuses to know the gateway: what it shows of links it is han
     resets      meter changes
     health      whether all is well     answers   what is shown
     files       exports, snapshots      lines     how far long work is
+    transfers   files of chargers       transferring   their state
+
+`file_exchange` is an app of its own, on a listener that chargers reach: one-time URLs and nothing else.
 """
 
 from __future__ import annotations
@@ -31,16 +34,18 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from solarocpp.registry import Registry
 from solarocpp.store import Store
-from solarocpp.web import accounts, files, health, management, nodes, questions, resets, sql
+from solarocpp.web import accounts, files, health, management, nodes, questions, resets, sql, transfers
 from solarocpp.web.access import open_to_this_process, provide_caller
 from solarocpp.web.failures import answer_failure
+from solarocpp.web.file_exchange import serve_files
 from solarocpp.web.lines import Turn
 from solarocpp.web.management import Connected
 from solarocpp.web.quack import serve_quack
 from solarocpp.web.questions import Link
 from solarocpp.web.serving import serve
+from solarocpp.web.transferring import Transferring
 
-__all__ = ["make_app", "open_to_this_process", "serve", "serve_quack"]
+__all__ = ["make_app", "open_to_this_process", "serve", "serve_files", "serve_quack"]
 
 # The largest order is a template of 255 characters; SQL of a dashboard rarely passes a few KB.
 MAX_BODY_BYTES = 1_000_000
@@ -54,6 +59,7 @@ def make_app(
     links: Callable[[], Sequence[Link]] | None = None,
 ) -> Litestar:
     """Makes the API of a running store; `links` lists who is connected, where something listens for chargers."""
+    transferring = Transferring(store, clock)
 
     async def provide_connected() -> Connected:
         return None if links is None else frozenset(link.charger_id for link in links())
@@ -67,6 +73,7 @@ def make_app(
             files.router,
             resets.router,
             nodes.router,
+            transfers.router,
             health.router,
             health.show_health,
         ],
@@ -79,12 +86,14 @@ def make_app(
             "exporting": Provide(_constant(Turn("An export"))),
             "snapshotting": Provide(_constant(Turn("A snapshot"))),
             "caller": Provide(provide_caller),
+            "transferring": Provide(_constant(transferring)),
         },
         exception_handlers={Exception: answer_failure, HTTPException: answer_failure},
         openapi_config=OpenAPIConfig(
             title="solarocpp", version="1", path="/schema", render_plugins=[JsonRenderPlugin(path="/")]
         ),
-        state=State({"registry": registry}),  # for the gate, which stands in front of all this
+        # for the gate, which stands in front of all this, and for whoever serves files beside it
+        state=State({"registry": registry, "transferring": transferring}),
         logging_config=None,  # litestar would set up the standard library's logging; ours is structlog
         request_max_body_size=MAX_BODY_BYTES,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
 import trio
 from hypercorn.config import Config, Sockets
@@ -45,15 +46,18 @@ async def serve(
     await serve_asgi(gate, bind, "web", shutdown=shutdown, task_status=task_status)
 
 
-async def serve_asgi(
+async def serve_asgi(  # noqa: PLR0913 one argument a thing it is told
     app: ASGIApp,
     bind: str,
     key: str,
     *,
+    tls: tuple[Path, Path] | None = None,
     shutdown: trio.Event | None = None,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves any ASGI app as `serve` does; `key` is the setting that gave the address.
+
+    `tls` is a certificate chain and its key, as PEM files, read once.
 
     Raises:
         ConfigError: the address cannot be bound.
@@ -63,13 +67,17 @@ async def serve_asgi(
     config.errorlog = None
     config.include_server_header = False
     config.graceful_timeout = GRACEFUL_TIMEOUT_S
+    if tls is not None:
+        config.certfile, config.keyfile = map(str, tls)
+        config.alpn_protocols = ["http/1.1"]  # what a charger speaks, and all that an upload needs
     listener = _listen(bind, key, config.backlog)
     host, port = listener.getsockname()[:2]
     gated = wrap_app(app, config.wsgi_max_body_size, "asgi")  # type: ignore[arg-type]  # two spellings of ASGI
     trigger = (trio.Event() if shutdown is None else shutdown).wait
     reporting = _Reporting(str(Address(host, port)), task_status)
     with listener:
-        sockets = Sockets(secure_sockets=[], insecure_sockets=[listener], quic_sockets=[])
+        plain, secure = ([listener], []) if tls is None else ([], [listener])
+        sockets = Sockets(secure_sockets=secure, insecure_sockets=plain, quic_sockets=[])
         await worker_serve(gated, config, sockets=sockets, shutdown_trigger=trigger, task_status=reporting)
 
 

@@ -14,8 +14,18 @@ from solarocpp.cli import COMMANDS, make_cli
 
 # They run until somebody stops them; their own tests start them.
 ENDLESS = frozenset({"serve", "demo", "simulate"})
-# They name a server that nobody runs, or a stream that nobody sent (tests/cli/test_cli_reset.py runs those).
-AWAY = frozenset({("reset", "add"), ("reset", "remove"), ("tls", "check")})
+# They name a server that nobody runs, or what nobody sent or has (test_cli_reset, test_cli_transfers run those).
+AWAY = frozenset(
+    {
+        ("reset", "add"),
+        ("reset", "remove"),
+        ("tls", "check"),
+        ("firmware", "add"),
+        ("firmware", "remove"),
+        ("transfer", "fetch"),
+        ("transfer", "remove"),
+    }
+)
 
 
 def verbs(app: App, *path: str) -> Iterator[tuple[str, ...]]:
@@ -65,6 +75,9 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("demo",),
         ("events",),
         ("export",),
+        ("firmware", "add"),
+        ("firmware", "list"),
+        ("firmware", "remove"),
         ("links",),
         ("node", "list"),
         ("node", "set"),
@@ -86,6 +99,9 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("token", "add"),
         ("token", "list"),
         ("token", "remove"),
+        ("transfer", "fetch"),
+        ("transfer", "list"),
+        ("transfer", "remove"),
     ]
 
 

@@ -87,6 +87,7 @@ async def fill(api: Served, account_id: int, word: str, node: int) -> str:
     )
     reset = ResetRecord(0, NOW, node, source, "wattHours", 1.0, 0.0, f"{word} meter", NOW)
     await api.store.write(lambda con: insert_reset(con, reset))
+    await api.app.state["transferring"].offer_upload(charger, "diagnostics")
     return text
 
 
@@ -151,6 +152,13 @@ DECISIONS: dict[str, list[Try]] = {
         "reset", "", {"sourceId": "/{word}/{word}-cp/1", "at": "2026-03-01T12:00:00Z", "final": 1, "start": 0}
     ),
     "DELETE /api/resets/{number}": named("reset", "1"),
+    "GET /api/transfers": LISTING,
+    "GET /api/transfers/{number}": named("transfer", "1"),
+    "GET /api/transfer-files/{number}": named("transfer", "1"),
+    "DELETE /api/transfers/{number}": named("transfer", "1"),
+    "GET /api/firmware": WHOLE_BOX,
+    "PUT /api/firmware/{name}": [Try(403, "forbidden", "{word}.bin")],
+    "DELETE /api/firmware/{name}": [Try(403, "forbidden", "{word}.bin")],
     "PATCH /api/nodes/{number}": [Try(404, "node_unknown", "{node}", {"name": "x", "timeZone": "Asia/Tokyo"})],
     "PATCH /api/settings": [Try(200, body={"publish": False})],
     "POST /api/chargers": [

@@ -9,7 +9,7 @@ any case. All times are TIMESTAMPTZ, energy Wh, power W, current A, voltage V, t
 from __future__ import annotations
 
 from solarocpp.store.schema.columns import PHASES, PROPERTIES, Column, Property, Table, property_column
-from solarocpp.store.schema.internal import INTERNAL, SECRET_TABLES
+from solarocpp.store.schema.internal import FILE_TRANSFER_SECRET, INTERNAL, SECRET_TABLES
 from solarocpp.store.schema.measured import (
     CHARGE_SESSION,
     CLOCK_VIEW,
@@ -26,6 +26,7 @@ from solarocpp.store.schema.measured import (
     SIGNED_READING,
     TOTAL_COLUMNS,
 )
+from solarocpp.store.schema.operated import FILE_TRANSFER
 from solarocpp.store.schema.registered import CHARGER, CONNECTOR, REGISTRY_TABLES, RESET_RECORD
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "DATABASE",
     "DATUM",
     "EVENT",
+    "FILE_TRANSFER",
+    "FILE_TRANSFER_SECRET",
     "LATEST_VIEW",
     "PHASES",
     "PROPERTIES",
@@ -59,6 +62,7 @@ TABLES: tuple[Table, ...] = (
     EVENT,
     LEDGER,
     SIGNED_READING,
+    FILE_TRANSFER,
     *REGISTRY_TABLES,
     *INTERNAL,
 )

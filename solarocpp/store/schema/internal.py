@@ -55,6 +55,16 @@ INTERNAL: tuple[Table, ...] = (
     ),
 )
 
+FILE_TRANSFER_SECRET = Table(
+    "fileTransferSecret",
+    "Hashes of the one-time URLs that chargers send and fetch files with.",
+    (
+        Column("transferId", "BIGINT", "", "`fileTransfer.transferId` of the main database"),
+        Column("hash", "VARCHAR", "", "SHA-256 of the secret part of the URL, which is 256 random bits"),
+    ),
+    internal=True,
+)
+
 SECRET_TABLES: tuple[Table, ...] = (
     Table(
         "credential",
@@ -84,4 +94,5 @@ SECRET_TABLES: tuple[Table, ...] = (
         ),
         internal=True,
     ),
+    FILE_TRANSFER_SECRET,
 )

@@ -1,0 +1,286 @@
+"""Files on their way: what a charger was told to send or to fetch, how far it is, and where it lies.
+
+    offer_upload, offer_download   an operator's order: a row of `fileTransfer`, and a URL with a secret
+    arriving, departing            the charger is there (`file_exchange`), with that secret
+    transfers                      what is under way and what was
+
+Everything is written through to the store; the secrets are known as hashes only, and to nobody twice. A file
+that comes is written beside its place and moved there when it is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+import structlog
+import trio
+
+from solarocpp.errors import FileRefused, RegistryError
+from solarocpp.registry import Charger
+from solarocpp.store import Store
+from solarocpp.store.effects import EventHappened
+from solarocpp.store.transfers import (
+    FileTransfer,
+    Purpose,
+    delete_secret,
+    delete_transfer,
+    insert_secret,
+    next_transfer_id,
+    select_secrets,
+    select_transfers,
+    store_transfer,
+)
+from solarocpp.web.file_moves import MOST_UPLOAD_BYTES, UPLOADS, Arrival, Departure, too_large
+
+FIRMWARE: Final = "firmware"
+
+MOST_AT_ONCE: Final = 20
+"""Files that move at the same time, each with a piece of 64 KiB in memory; the next charger is told to come later."""
+LIFETIME: Final = timedelta(days=1)
+"""How long a URL is good: a charger may be offline over night, or be told to update at three."""
+
+_END_S: Final = 5.0
+
+log = structlog.get_logger()
+
+
+class Firmware(NamedTuple):
+    """A file that chargers can be told to fetch."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+class Transferring:
+    """All transfers of a store, in memory and written through."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        """Reads what is under way; nobody moves a file yet."""
+        self._store = store
+        self._clock = clock
+        self._folder = store.directory
+        self._transfers = {row.transfer_id: row for row in store.read_now(select_transfers)}
+        self._by_digest = store.secrets.read_now(select_secrets)
+        self._moving = 0
+        self._changed = trio.Event()
+
+    async def wait_change(self) -> None:
+        """Waits until any transfer is not as it was."""
+        await self._changed.wait()
+
+    def transfers(self, account_id: int | None = None) -> list[FileTransfer]:
+        """Lists transfers as they are now, newest first; of one account, or all."""
+        found = [self._now(row) for row in self._transfers.values() if account_id in {None, row.account_id}]
+        return sorted(found, key=lambda row: -row.transfer_id)
+
+    def transfer(self, number: int, account_id: int | None = None) -> FileTransfer:
+        """Finds one.
+
+        Raises:
+            RegistryError: there is none of this account with that number.
+        """
+        row = self._transfers.get(number)
+        if row is None or account_id not in {None, row.account_id}:
+            text = f"There is no file transfer {number}. See: solarocpp transfer list"
+            raise RegistryError("transfer", number, text, status=404)
+        return self._now(row)
+
+    async def offer_upload(
+        self, charger: Charger, purpose: Purpose, lifetime: timedelta = LIFETIME
+    ) -> tuple[FileTransfer, str]:
+        """Expects a file of a charger; returns the transfer, and the path for its URL, `/files/SECRET`."""
+        return await self._offer(charger, purpose, lifetime)
+
+    async def offer_download(
+        self, charger: Charger, firmware: Firmware, lifetime: timedelta = LIFETIME
+    ) -> tuple[FileTransfer, str]:
+        """Lets a charger fetch a file; returns the transfer, and the path for its URL, `/files/SECRET/NAME`."""
+        return await self._offer(charger, "firmware", lifetime, firmware)
+
+    async def cancel(self, number: int, remark: str, account_id: int | None = None) -> FileTransfer:
+        """Makes the URL of a transfer worthless.
+
+        Raises:
+            RegistryError: there is none, or it is over.
+        """
+        row = self.transfer(number, account_id)
+        if row.state not in {"waiting", "moving"}:
+            text = f"File transfer {number} is {row.state} already."
+            raise RegistryError("transfer", number, text, status=409)
+        return await self._end(row, "cancelled", remark=remark)
+
+    async def forget(self, number: int, account_id: int | None = None) -> FileTransfer:
+        """Removes a transfer, and the file that came with it; a firmware file stays.
+
+        Raises:
+            RegistryError: there is none.
+        """
+        row = self.transfer(number, account_id)
+        await self._store.secrets.write(partial(delete_secret, transfer_id=number))
+        await self._store.write(partial(delete_transfer, transfer_id=number))
+        del self._transfers[number]
+        self._by_digest = {digest: each for digest, each in self._by_digest.items() if each != number}
+        if row.file is not None and row.purpose != "firmware":
+            (self._folder / row.file).unlink(missing_ok=True)
+        return row
+
+    def path_of(self, row: FileTransfer) -> Path:
+        """Says where the file of a transfer lies.
+
+        Raises:
+            RegistryError: none has come, or it was removed.
+        """
+        if row.state != "done" or row.file is None or not (self._folder / row.file).is_file():
+            text = f"File transfer {row.transfer_id} has no file: it is {row.state}."
+            raise RegistryError("transfer", row.transfer_id, text, status=409)
+        return self._folder / row.file
+
+    @asynccontextmanager
+    async def arriving(self, secret: str, name: str, length: int | None) -> AsyncIterator[Arrival]:
+        """A charger sends a file; it is there once `finish` of what this gives has returned.
+
+        Raises:
+            FileRefused: the URL is not good, or the file too large.
+        """
+        row = self._find(secret)
+        if row.purpose == "firmware":
+            raise FileRefused(405, "This URL gives a file, it takes none.", {"allow": "GET, HEAD"})
+        if length is not None and length > MOST_UPLOAD_BYTES:
+            raise too_large()
+        with self.turn():
+            arrival = Arrival(self, row, name)
+            try:
+                yield arrival
+            finally:
+                arrival.close()
+                with trio.move_on_after(_END_S, shield=True):
+                    await self._begin_again(row)
+
+    def departing(self, secret: str) -> Departure:
+        """A charger fetches a file.
+
+        Raises:
+            FileRefused: the URL is not good, or the file is gone.
+        """
+        row = self._find(secret)
+        if row.purpose != "firmware":
+            raise FileRefused(405, "This URL takes a file, it gives none.", {"allow": "PUT, POST"})
+        path = self._folder / str(row.file)
+        if not path.is_file():
+            raise FileRefused(410, "The file was removed.")
+        return Departure(self, row, path)
+
+    async def note_progress(self, row: FileTransfer, count: int) -> None:
+        """Shows how many bytes there are."""
+        current = self._transfers.get(row.transfer_id)
+        if current is not None and current.state in {"waiting", "moving"}:
+            await self._keep(msgspec.structs.replace(current, state="moving", bytes=count))
+
+    async def note_end(self, row: FileTransfer, **known: object) -> None:
+        """The file is through."""
+        current = self._transfers.get(row.transfer_id)
+        if current is not None and current.state in {"waiting", "moving"}:
+            await self._end(current, "done", **known)
+
+    async def _begin_again(self, row: FileTransfer) -> None:
+        """What broke off counts nothing: a charger sends the whole file again."""
+        current = self._transfers.get(row.transfer_id)
+        if current is not None and current.state == "moving":
+            await self._keep(msgspec.structs.replace(current, state="waiting", bytes=0))
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Counts a file that moves.
+
+        Raises:
+            FileRefused: too many do.
+        """
+        if self._moving >= MOST_AT_ONCE:
+            raise FileRefused(503, f"{MOST_AT_ONCE} files are moving already.", {"retry-after": "30"})
+        self._moving += 1
+        try:
+            yield
+        finally:
+            self._moving -= 1
+
+    def now(self) -> datetime:
+        """Asks the clock."""
+        return self._clock()
+
+    @property
+    def folder(self) -> Path:
+        """The data directory."""
+        return self._folder
+
+    def _now(self, row: FileTransfer) -> FileTransfer:
+        if row.state in {"waiting", "moving"} and row.expires <= self._clock():
+            return msgspec.structs.replace(row, state="expired")
+        return row
+
+    def _find(self, secret: str) -> FileTransfer:
+        row = self._transfers.get(self._by_digest.get(_digest(secret), 0))
+        if row is None:
+            raise FileRefused(404, "There is no such file here. Each URL is good for one file and for a day.")
+        if row.expires <= self._clock() or row.state == "cancelled":
+            state = row.state if row.state == "cancelled" else "expired"
+            raise FileRefused(410, f"This file transfer is {state}.")
+        return row
+
+    async def _offer(
+        self, charger: Charger, purpose: Purpose, lifetime: timedelta, firmware: Firmware | None = None
+    ) -> tuple[FileTransfer, str]:
+        secret, now = secrets.token_urlsafe(32), self._clock()
+        number = await self._store.write(next_transfer_id)
+        row = FileTransfer(
+            transfer_id=number,
+            account_id=charger.account_id,
+            charger_id=charger.charger_id,
+            identifier=charger.identifier,
+            purpose=purpose,
+            state="waiting",
+            created=now,
+            expires=now + lifetime,
+            file=None if firmware is None else f"{UPLOADS}/{FIRMWARE}/{firmware.name}",
+            size=None if firmware is None else firmware.size,
+            sha256=None if firmware is None else firmware.sha256,
+        )
+        await self._store.secrets.write(partial(insert_secret, transfer_id=number, digest=_digest(secret)))
+        await self._keep(row)
+        self._by_digest[_digest(secret)] = number
+        return row, f"/files/{secret}" if firmware is None else f"/files/{secret}/{firmware.name}"
+
+    async def _end(self, row: FileTransfer, state: Literal["done", "cancelled"], **known: object) -> FileTransfer:
+        now = self._clock()
+        row = msgspec.structs.replace(row, state=state, finished=now, **known)
+        await self._keep(row)
+        data: dict[str, str | int | float | bool | None] = {
+            "transferId": row.transfer_id,
+            "purpose": row.purpose,
+            "state": state,
+            "bytes": row.bytes,
+            "file": row.file,
+        }
+        text = f"{row.purpose}: {row.bytes} bytes" if state == "done" else f"{row.purpose}: {row.remark}"
+        event = EventHappened(now, "file_transfer_ended", row.identifier, text, data, row.account_id)
+        self._store.record(None, [event])
+        log.info("file_transfer_ended", identifier=row.identifier, purpose=row.purpose, state=state, bytes=row.bytes)
+        return row
+
+    async def _keep(self, row: FileTransfer) -> None:
+        self._transfers[row.transfer_id] = row
+        self._changed.set()
+        self._changed = trio.Event()
+        await self._store.write(partial(store_transfer, transfer=row))
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -114,7 +114,7 @@ async def list_firmware(transferring: NamedDependency[Transferring]) -> list[Fir
 
 
 @put(
-    "/firmware/{name:str}",
+    "/firmware/{name:path}",
     summary="Keeps a file for chargers to fetch",
     request_max_body_size=MOST_FIRMWARE_BYTES,
     guards=[needs_whole_box],
@@ -124,6 +124,7 @@ async def add_firmware(
     request: Request[Any, Any, Any], name: FromPath[str], transferring: NamedDependency[Transferring]
 ) -> FirmwareView:
     """Keeps the body of this request as a file for chargers to fetch; one of that name must be removed first."""
+    name = name[1:]
     if not _NAME.fullmatch(name):
         raise ValidationException(f"name: {name!r} is no file name of up to 100 letters, digits and . _ + -")
     folder = transferring.folder / UPLOADS / FIRMWARE
@@ -147,10 +148,10 @@ async def add_firmware(
     return FirmwareView(name=name, size=place.stat().st_size, sha256=digest.hexdigest())
 
 
-@delete("/firmware/{name:str}", summary="Removes a firmware file", guards=[needs_whole_box], status_code=200)
+@delete("/firmware/{name:path}", summary="Removes a firmware file", guards=[needs_whole_box], status_code=200)
 async def remove_firmware(name: FromPath[str], transferring: NamedDependency[Transferring]) -> FirmwareView:
     """Removes a firmware file; a charger that was told to fetch it is told that it is gone."""
-    found = await trio.to_thread.run_sync(require_firmware, transferring.folder, name)
+    found = await trio.to_thread.run_sync(require_firmware, transferring.folder, name[1:])
     (transferring.folder / UPLOADS / FIRMWARE / found.name).unlink()
     return FirmwareView(**found._asdict())
 

@@ -1,6 +1,7 @@
 """Certificates: made, read, and looked at from outside. The only package that imports cryptography.
 
     authority    a private authority for a lab or a site, and what it issues
+    requests     what a charger asks to have signed, and why it is not
     folder       where its files are, what is made anew and what never is
     reading      what is in a certificate
     inspection   what a charger meets that dials a server

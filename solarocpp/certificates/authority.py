@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from solarocpp.certificates.requests import PublicKey
 from solarocpp.errors import ConfigError
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -57,7 +58,9 @@ class Authority:
         """Makes a new one, which signs itself."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _name(name[:MOST_NAME_CHARACTERS])
-        builder = _builder(subject, subject, key, now=now, until=now.replace(year=now.year + AUTHORITY_YEARS, day=1))
+        builder = _builder(
+            subject, subject, key.public_key(), now=now, until=now.replace(year=now.year + AUTHORITY_YEARS, day=1)
+        )
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         builder = builder.add_extension(_usage(signs_certificates=True), critical=True)
         return cls(builder.sign(key, SHA256()), key)
@@ -101,10 +104,20 @@ class Authority:
         Raises:
             ConfigError: the identifier is longer than a common name can be.
         """
-        if not 0 < len(identifier) <= MOST_NAME_CHARACTERS:
-            raise ConfigError("--charger", identifier, f"1 to {MOST_NAME_CHARACTERS} characters, as in a common name")
-        subject = _name(identifier, hid or NO_ACCOUNT)
-        return self._issue(subject, (), ExtendedKeyUsageOID.CLIENT_AUTH, now=now, days=days)
+        return self._issue(_charger_name(identifier, hid), (), ExtendedKeyUsageOID.CLIENT_AUTH, now=now, days=days)
+
+    def sign_charger(self, key: PublicKey, identifier: str, *, now: datetime, days: int, hid: str = "") -> bytes:
+        """Issues a charger's certificate for a key that only the charger has; returns it and ours, as PEM.
+
+        The subject is as of `issue_charger`.
+
+        Raises:
+            ConfigError: the identifier is longer than a common name can be.
+        """
+        certificate = self._certify(
+            _charger_name(identifier, hid), key, (), ExtendedKeyUsageOID.CLIENT_AUTH, now=now, days=days
+        )
+        return certificate.public_bytes(Encoding.PEM) + self._certificate.public_bytes(Encoding.PEM)
 
     def _issue(
         self,
@@ -116,6 +129,19 @@ class Authority:
         days: int,
     ) -> Issued:
         key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self._certify(subject, key.public_key(), hosts, purpose, now=now, days=days)
+        return Issued(certificate.public_bytes(Encoding.PEM), _pem(key))
+
+    def _certify(  # noqa: PLR0913 what a certificate is made of
+        self,
+        subject: x509.Name,
+        key: PublicKey,
+        hosts: Iterable[x509.GeneralName],
+        purpose: x509.ObjectIdentifier,
+        *,
+        now: datetime,
+        days: int,
+    ) -> x509.Certificate:
         until = min(now + timedelta(days=days), self._certificate.not_valid_after_utc)
         builder = _builder(subject, self._certificate.subject, key, now=now, until=until)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -126,21 +152,21 @@ class Authority:
         known = list(hosts)
         if known:
             builder = builder.add_extension(x509.SubjectAlternativeName(known), critical=False)
-        return Issued(builder.sign(self._key, SHA256()).public_bytes(Encoding.PEM), _pem(key))
+        return builder.sign(self._key, SHA256())
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, *, now: datetime, until: datetime
+    subject: x509.Name, issuer: x509.Name, key: PublicKey, *, now: datetime, until: datetime
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - EARLIER)
         .not_valid_after(until)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 
@@ -151,6 +177,12 @@ def _name(common_name: str, organization: str = NO_ACCOUNT) -> x509.Name:
             x509.NameAttribute(NameOID.COMMON_NAME, common_name),
         ]
     )
+
+
+def _charger_name(identifier: str, hid: str) -> x509.Name:
+    if not 0 < len(identifier) <= MOST_NAME_CHARACTERS:
+        raise ConfigError("--charger", identifier, f"1 to {MOST_NAME_CHARACTERS} characters, as in a common name")
+    return _name(identifier, hid or NO_ACCOUNT)
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:

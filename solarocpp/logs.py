@@ -75,6 +75,10 @@ EVENTS: Mapping[str, EventName] = {
     "answer_cut": EventName("warning", "a query failed after its first rows were sent, so the connection was cut"),
     # files
     "file_transfer_ended": EventName("info", "a file of or for a charger is through, or its URL was cancelled"),
+    # certificates
+    "certificate_issued": EventName("info", "a charger asked for a certificate and gets one; carries until when"),
+    "certificate_refused": EventName("info", "a charger asked for a certificate and gets none; carries why"),
+    "certificate_ending": EventName("info", "a charger's certificate ends soon; it is asked to request another"),
     # messages
     "call_refused": EventName("warning", "a message was answered with a CALLERROR"),
     "call_failed": EventName("error", "a handler raised and the message was answered InternalError; with traceback"),

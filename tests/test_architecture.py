@@ -52,6 +52,8 @@ CONTRACT = {
     ),
     "web": Layer(frozenset({"query", "registry", "store", "central_system.instructions", "config"})),
     "simulator": Layer(frozenset({"ocpp"})),
+    # Requests of chargers, the authority of the box, and instructions that hand over what comes of them.
+    "signing": Layer(frozenset({"certificates", "ocpp", "registry", "store"}), frozenset({"structlog", "trio"})),
     # What `app` does with the tail of the ledger, for all of it; without a server, so without gateway and web.
     "rebuilding": Layer(frozenset({"central_system", "registry", "store"}), PURE),
     "app": Layer(ANYTHING),

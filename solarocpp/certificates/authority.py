@@ -107,17 +107,16 @@ class Authority:
         return self._issue(_charger_name(identifier, hid), (), ExtendedKeyUsageOID.CLIENT_AUTH, now=now, days=days)
 
     def sign_charger(self, key: PublicKey, identifier: str, *, now: datetime, days: int, hid: str = "") -> bytes:
-        """Issues a charger's certificate for a key that only the charger has; returns it and ours, as PEM.
+        """Issues a charger's certificate for a key that only the charger has; its subject is as of `issue_charger`.
 
-        The subject is as of `issue_charger`.
+        It is all of the chain that the charger lacks: ours is a root.
 
         Raises:
             ConfigError: the identifier is longer than a common name can be.
         """
-        certificate = self._certify(
-            _charger_name(identifier, hid), key, (), ExtendedKeyUsageOID.CLIENT_AUTH, now=now, days=days
-        )
-        return certificate.public_bytes(Encoding.PEM) + self._certificate.public_bytes(Encoding.PEM)
+        subject = _charger_name(identifier, hid)
+        certificate = self._certify(subject, key, (), ExtendedKeyUsageOID.CLIENT_AUTH, now=now, days=days)
+        return certificate.public_bytes(Encoding.PEM)
 
     def _issue(
         self,

@@ -130,6 +130,11 @@ CREATE TABLE "fileTransfer" (
     sha256 VARCHAR, finished TIMESTAMPTZ, remark VARCHAR
 );
 CREATE SEQUENCE "fileTransferNumber";
+-- What our authority signed for chargers.
+CREATE TABLE certificate (
+    serial VARCHAR PRIMARY KEY, "chargerId" BIGINT, "accountId" BIGINT, identifier VARCHAR, organization VARCHAR,
+    "key" VARCHAR, issued TIMESTAMPTZ, "notAfter" TIMESTAMPTZ, fingerprint VARCHAR
+);
 """
 
 MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)

@@ -26,10 +26,11 @@ from solarocpp.store.schema.measured import (
     SIGNED_READING,
     TOTAL_COLUMNS,
 )
-from solarocpp.store.schema.operated import FILE_TRANSFER
+from solarocpp.store.schema.operated import CERTIFICATE, FILE_TRANSFER
 from solarocpp.store.schema.registered import CHARGER, CONNECTOR, REGISTRY_TABLES, RESET_RECORD
 
 __all__ = [
+    "CERTIFICATE",
     "CHARGE_SESSION",
     "CLOCK_VIEW",
     "DATABASE",
@@ -63,6 +64,7 @@ TABLES: tuple[Table, ...] = (
     LEDGER,
     SIGNED_READING,
     FILE_TRANSFER,
+    CERTIFICATE,
     *REGISTRY_TABLES,
     *INTERNAL,
 )

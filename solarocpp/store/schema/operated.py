@@ -1,4 +1,4 @@
-"""What operators have chargers do."""
+"""What operators have chargers do, and what chargers were given."""
 
 from __future__ import annotations
 
@@ -22,5 +22,21 @@ FILE_TRANSFER = Table(
         Column("sha256", "VARCHAR", "", "of the whole file, in hex"),
         Column("finished", "TIMESTAMP WITH TIME ZONE", "", "when it came to its end"),
         Column("remark", "VARCHAR", "", "why it was cancelled"),
+    ),
+)
+
+CERTIFICATE = Table(
+    "certificate",
+    "Client certificates that the authority of this box signed because a charger asked for one (SignCertificate).",
+    (
+        Column("serial", "VARCHAR", "", "its serial number, in hex"),
+        Column("chargerId", "BIGINT", "", "`charger.chargerId`"),
+        Column("accountId", "BIGINT", "", "`account.accountId`"),
+        Column("identifier", "VARCHAR", "", "charge point identity, its common name"),
+        Column("organization", "VARCHAR", "", "`O=` of its subject: the hid of the account it is good for"),
+        Column("key", "VARCHAR", "", "kind of its key, like `EC P-256`"),
+        Column("issued", "TIMESTAMP WITH TIME ZONE", "", "when it was signed"),
+        Column("notAfter", "TIMESTAMP WITH TIME ZONE", "", "until when it is good"),
+        Column("fingerprint", "VARCHAR", "", "SHA-256 of it, in hex with colons"),
     ),
 )

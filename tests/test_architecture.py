@@ -51,7 +51,8 @@ CONTRACT = {
         frozenset({"duckdb", "msgspec", "numpy", "pytz", "httpx", "pyarrow"}),
     ),
     "web": Layer(frozenset({"query", "registry", "store", "central_system.instructions", "config"})),
-    "simulator": Layer(frozenset({"ocpp"})),
+    # certificates: a charge point asks for one, keeps roots, and checks who signed its firmware
+    "simulator": Layer(frozenset({"ocpp", "certificates"})),
     # Requests of chargers, the authority of the box, and instructions that hand over what comes of them.
     "signing": Layer(frozenset({"certificates", "ocpp", "registry", "store"}), frozenset({"structlog", "trio"})),
     # What `app` does with the tail of the ledger, for all of it; without a server, so without gateway and web.

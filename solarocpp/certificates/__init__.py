@@ -5,6 +5,7 @@
     folder       where its files are, what is made anew and what never is
     reading      what is in a certificate
     inspection   what a charger meets that dials a server
+    charge_point what a charge point does with certificates, for the simulated ones
 
 Serving needs none of this: the gateway's TLS is the standard library's.
 """

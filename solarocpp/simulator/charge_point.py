@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
-from typing import Literal
 
 import msgspec
 import trio
@@ -23,11 +23,16 @@ from solarocpp.ocpp import messages as ocpp
 from solarocpp.ocpp.messages import ChargePointErrorCode, OcppMessage
 from solarocpp.simulator.answers import answer_call
 from solarocpp.simulator.backlog import Backlog
-from solarocpp.simulator.charging import CARS, ChargingCurve
+from solarocpp.simulator.card_readers import CardReaders
+from solarocpp.simulator.charging import ChargingCurve
 from solarocpp.simulator.clock import Clock, ShiftedClock
 from solarocpp.simulator.configuration import Configuration
 from solarocpp.simulator.connector import Connector, Transaction
+from solarocpp.simulator.files import Files
+from solarocpp.simulator.keyring import Keyring
+from solarocpp.simulator.limits import Limits
 from solarocpp.simulator.link import Dial, OpenLink, link_over
+from solarocpp.simulator.orders import Orders
 from solarocpp.simulator.quirks import SANE, Quirk
 from solarocpp.simulator.session import Session
 
@@ -37,15 +42,6 @@ BOOT_RETRY_S = 60.0
 # Real seconds before dialling again: doubled each time, with a spread so that a restarted server is not
 # met by all its chargers at once.
 REDIAL_S = (0.5, 30.0)
-
-# Real seconds a reset waits for the sessions it ends.
-RESET_PATIENCE_S = 5.0
-
-# A session that was started from afar: a car of the middle of the table, for an hour at most.
-REMOTE_CAR, REMOTE_SOC, REMOTE_STAY_S = CARS[2], 35.0, 3_600.0
-
-ORDERS_LIMIT = 64
-Order = Callable[[], Awaitable[object]]
 
 
 class ChargePointStatistics(msgspec.Struct, frozen=True):
@@ -96,12 +92,15 @@ class ChargePoint:
         sampled = {"MeterValuesSampledData": quirk.measurands} if quirk.measurands else {}
         self.configuration = Configuration({"NumberOfConnectors": str(connectors), **sampled, **(configuration or {})})
         self.backlog = Backlog(self.clock, limit=quirk.keeps)
+        self.orders = Orders(self)
+        self.files = Files(self)
+        self.keyring = Keyring(identity, room=self.configuration.integer("CertificateStoreMaxLength"))
+        self.readers = CardReaders(self)
+        self.limits = Limits(self.clock.now, began=self._transaction_began, sharing=self._charging)
         self._link: OpenLink | None = None
         self._booted = self._accepted = self._leaving = False
         self._away: trio.Event | None = None
         self._registered = trio.Event()
-        # What calls set off. A central system that orders more than this at once finds the rest undone.
-        self._orders, self._ordered = trio.open_memory_channel[Order](ORDERS_LIMIT)
         self._sent = self._answered = self._refused = self._links = 0
         self._sessions_started = self._sessions_ended = self._tags_refused = 0
 
@@ -145,7 +144,7 @@ class ChargePoint:
             DialFailed: the first dial was refused or found nobody. Later ones are repeated for ever.
         """
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._obey)
+            nursery.start_soon(self.orders.obey)
             failures = 0
             while True:
                 try:
@@ -230,7 +229,7 @@ class ChargePoint:
 
     async def _register(self, link: OpenLink) -> None:
         """Boots until Accepted (OCPP 1.6 §4.2): Pending and Rejected alike are asked again after the interval."""
-        with self._busy():
+        with self.busy():
             while not self._booted:
                 confirmation = await self._boot(link)
                 self._booted = confirmation is not None and confirmation.status == "Accepted"
@@ -241,20 +240,23 @@ class ChargePoint:
                     self.configuration.change("HeartbeatInterval", str(interval_s))
 
     async def _boot(self, link: OpenLink) -> ocpp.BootNotificationConfirmation | None:
-        request = ocpp.BootNotificationRequest(
-            charge_point_vendor="solarocpp",
-            charge_point_model="Simulator",
-            charge_point_serial_number=self.identity[:25],  # CiString25Type
-            firmware_version="1.0",
-        )
         try:
-            confirmation = await self._exchange(link, request)
+            confirmation = await self._exchange(link, self.introduction())
         except CallRefused:
             return None
         return confirmation if isinstance(confirmation, ocpp.BootNotificationConfirmation) else None
 
+    def introduction(self) -> ocpp.BootNotificationRequest:
+        """What it says of itself."""
+        return ocpp.BootNotificationRequest(
+            charge_point_vendor="solarocpp",
+            charge_point_model="Simulator",
+            charge_point_serial_number=self.identity[:25],  # CiString25Type
+            firmware_version=self.files.firmware_version,
+        )
+
     async def _beat(self) -> None:
-        with self._busy():
+        with self.busy():
             while self._heartbeats:
                 # Read each time: BootNotification and ChangeConfiguration set it. 0 means none; it is looked at again.
                 await self.clock.sleep(float(self.configuration.integer("HeartbeatInterval") or 300))
@@ -280,6 +282,13 @@ class ChargePoint:
             await link.aclose()
             return None
 
+    async def restart(self) -> None:
+        """Drops the link and boots again; returns once the central system has accepted that."""
+        self._booted, self._registered = False, trio.Event()
+        if self._link is not None:
+            await self._link.aclose()
+        await self._registered.wait()
+
     async def tell_status(self, connector: Connector) -> None:
         """Sends a connector's state as it is now."""
         await self.tell(
@@ -290,55 +299,6 @@ class ChargePoint:
                 timestamp=self.clock.now(),
             )
         )
-
-    # -- orders of the central system (see answers.py) -------------------------------------------
-
-    def free_connector(self, connector_id: int | None) -> Connector | None:
-        """The connector asked for, or any, if a car could begin to charge there now."""
-        asked = self.connectors[1:] if connector_id is None else self.connectors[1:][connector_id - 1 : connector_id]
-        return next((connector for connector in asked if connector.free), None)
-
-    def start_remotely(self, connector_id: int, id_tag: str) -> None:
-        """Starts a session asked for by RemoteStartTransaction; a car happens to be there."""
-        with suppress(trio.WouldBlock):  # as many orders wait as there are connectors
-            self._orders.send_nowait(partial(self._charge_remotely, connector_id, id_tag))
-
-    async def _charge_remotely(self, connector_id: int, id_tag: str) -> None:
-        authorize = self.configuration.boolean("AuthorizeRemoteTxRequests")
-        curve = ChargingCurve(REMOTE_CAR, REMOTE_SOC)
-        with self._busy():
-            await self.charge(connector_id, id_tag, curve, stays_s=REMOTE_STAY_S, authorize=authorize)
-
-    def apply_availability(self, connector: Connector) -> None:
-        """Does what ChangeAvailability asked of an idle connector, and tells the new state."""
-        if connector.scheduled is None:
-            return
-        connector.operative, connector.scheduled = connector.scheduled, None
-        connector.status = "Available" if connector.operative else "Unavailable"
-        with suppress(trio.WouldBlock):
-            self._orders.send_nowait(partial(self.tell_status, connector))
-
-    def reset(self, kind: Literal["Hard", "Soft"]) -> None:
-        """Ends what runs, drops the link and boots again (OCPP 1.6 §5.14)."""
-        for connector in self.connectors:
-            if connector.transaction is not None:
-                connector.transaction.stop("HardReset" if kind == "Hard" else "SoftReset")
-        with suppress(trio.WouldBlock):
-            self._orders.send_nowait(self._reboot)
-
-    async def _reboot(self) -> None:
-        with trio.move_on_after(RESET_PATIENCE_S):
-            for connector in self.connectors:
-                if connector.transaction is not None:
-                    await connector.transaction.ended.wait()
-        self._booted = False
-        if self._link is not None:
-            await self._link.aclose()
-
-    async def _obey(self) -> None:
-        async with trio.open_nursery() as nursery:
-            async for order in self._ordered:
-                nursery.start_soon(order)
 
     async def break_down(self, connector_id: int, error_code: ChargePointErrorCode, seconds: float) -> None:
         """Is out of order for so many simulated seconds; a session there ends.
@@ -367,30 +327,42 @@ class ChargePoint:
         Whoever calls this with a stepped clock holds it (see `clock`).
         """
         connector = self.connectors[connector_id]
-        if not connector.free:
+        if not connector.free_for(id_tag) and not await self.readers.is_of_the_group(connector, id_tag):
             return None
-        connector.status = "Preparing"
-        authorized = not authorize or await self._authorize(id_tag)
+        before, connector.status = connector.status, "Preparing"
+        authorized = not authorize or (await self.readers.authorize(id_tag)).status == "Accepted"
         if not (authorized and connector.operative):
             self._tags_refused += not authorized
-            connector.status = "Available"
-            self.apply_availability(connector)
+            connector.status = before
+            self.orders.apply_availability(connector)
             return None
         self._sessions_started += 1
         transaction = await Session(self, connector, id_tag, curve).run(stays_s)
         self._sessions_ended += 1
         return transaction
 
-    async def _authorize(self, id_tag: str) -> bool:
-        if self._link is None:
-            return self.configuration.boolean("LocalAuthorizeOffline")
-        confirmation = await self.tell(ocpp.AuthorizeRequest(id_tag=id_tag))
-        if not isinstance(confirmation, ocpp.AuthorizeConfirmation):
-            return self.configuration.boolean("AllowOfflineTxForUnknownId")  # the link broke over it
-        return confirmation.id_tag_info.status == "Accepted"
+    # -- limits ------------------------------------------------------------------------------------
+
+    def share_limit(self) -> None:
+        """Lets all sessions look at their limit again, where there is one: there is another number of them."""
+        if len(self.limits):
+            self.wake_sessions()
+
+    def wake_sessions(self) -> None:
+        """Lets all sessions look at their limit again."""
+        for connector in self.connectors:
+            if connector.transaction is not None:
+                connector.transaction.wake()
+
+    def _transaction_began(self, connector_id: int) -> datetime | None:
+        transaction = self.connectors[connector_id].transaction
+        return None if transaction is None else transaction.began
+
+    def _charging(self) -> int:
+        return sum(connector.transaction is not None for connector in self.connectors)
 
     @contextmanager
-    def _busy(self) -> Iterator[None]:
+    def busy(self) -> Iterator[None]:
         """Keeps a stepped clock from passing over what is being done."""
         self.clock.hold()
         try:

@@ -1,4 +1,4 @@
-"""The configuration keys of a simulated charge point: the Core profile's (OCPP 1.6 §9.1), held in one table."""
+"""The configuration keys of a simulated charge point: those of OCPP 1.6 §9, held in one table."""
 
 from __future__ import annotations
 
@@ -22,27 +22,41 @@ class Key(msgspec.Struct, frozen=True):
 
 
 # Several keys exist because the Core profile requires them and change nothing here: this charge point has
-# no local list and no aligned data. Those that do something are read by the accessors of `Configuration`.
+# no aligned data. Those that do something are read by the accessors of `Configuration`.
 KEYS: tuple[Key, ...] = (
     Key("AllowOfflineTxForUnknownId", "true", "boolean"),
     Key("AuthorizeRemoteTxRequests", "false", "boolean"),
+    Key("CertificateStoreMaxLength", "8", "integer", readonly=True),
+    Key("ChargeProfileMaxStackLevel", "9", "integer", readonly=True),
+    Key("ChargingScheduleAllowedChargingRateUnit", "Current,Power", "text", readonly=True),
+    Key("ChargingScheduleMaxPeriods", "48", "integer", readonly=True),
     Key("ClockAlignedDataInterval", "0", "integer"),
     Key("ConnectionTimeOut", "60", "integer"),
     Key("ConnectorPhaseRotation", "0.RST", "text"),
     Key("GetConfigurationMaxKeys", "64", "integer", readonly=True),
     Key("HeartbeatInterval", "300", "integer"),
+    Key("LocalAuthListEnabled", "true", "boolean"),
+    Key("LocalAuthListMaxLength", "1000", "integer", readonly=True),
     Key("LocalAuthorizeOffline", "true", "boolean"),
     Key("LocalPreAuthorize", "false", "boolean"),
+    Key("MaxChargingProfilesInstalled", "20", "integer", readonly=True),
     Key("MeterValuesAlignedData", "", "measurands"),
     Key("MeterValuesSampledData", ",".join(SAMPLES), "measurands"),
     Key("MeterValueSampleInterval", "60", "integer"),
     Key("NumberOfConnectors", "1", "integer", readonly=True),
+    Key("ReserveConnectorZeroSupported", "false", "boolean", readonly=True),
     Key("ResetRetries", "1", "integer"),
+    Key("SendLocalListMaxLength", "200", "integer", readonly=True),
     Key("StopTransactionOnEVSideDisconnect", "true", "boolean"),
     Key("StopTransactionOnInvalidId", "true", "boolean"),
     Key("StopTxnAlignedData", "", "measurands"),
     Key("StopTxnSampledData", "Energy.Active.Import.Register", "measurands"),
-    Key("SupportedFeatureProfiles", "Core", "text", readonly=True),
+    Key(
+        "SupportedFeatureProfiles",
+        "Core,FirmwareManagement,LocalAuthListManagement,Reservation,SmartCharging,RemoteTrigger",
+        readonly=True,
+    ),
+    Key("SupportedFileTransferProtocols", "HTTP,HTTPS", readonly=True),
     Key("TransactionMessageAttempts", "3", "integer"),
     Key("TransactionMessageRetryInterval", "60", "integer"),
     Key("UnlockConnectorOnEVSideDisconnect", "true", "boolean"),

@@ -31,12 +31,14 @@ class Session:
     def __init__(self, charge_point: ChargePoint, connector: Connector, id_tag: str, curve: ChargingCurve) -> None:
         self._charge_point, self._connector, self._curve = charge_point, connector, curve
         self._clock, self._configuration = charge_point.clock, charge_point.configuration
-        self._transaction = Transaction(id_tag)
+        self._transaction = Transaction(id_tag, self._clock.now())
+        self._reservation = connector.reservation
 
     async def run(self, stays_s: float) -> Transaction:
         """Runs the session; it ends after `stays_s` simulated seconds, or when it is told to."""
         connector, transaction = self._connector, self._transaction
-        connector.transaction = transaction
+        connector.transaction, connector.reservation = transaction, None
+        self._charge_point.share_limit()
         try:
             await self._show("Preparing")
             leaves = self._clock.now() + timedelta(seconds=stays_s)
@@ -44,7 +46,6 @@ class Session:
             await self._delivered(self._start())
             if transaction.stop_reason is None:
                 connector.begin(self._curve, self._clock.now())
-                await self._show("Charging")
                 await self._sample_until(leaves)
                 connector.end(self._clock.now())
             await self._show("Finishing")
@@ -52,11 +53,13 @@ class Session:
         finally:
             connector.transaction = None
             transaction.ended.set()
+            self._charge_point.limits.end_transaction(connector.connector_id)
+            self._charge_point.share_limit()
         connector.status = "Available"
         if connector.scheduled is None:
             await self._show("Available")
         else:
-            self._charge_point.apply_availability(connector)
+            self._charge_point.orders.apply_availability(connector)
         return transaction
 
     async def _show(self, status: Status) -> None:
@@ -70,6 +73,7 @@ class Session:
             id_tag=self._transaction.id_tag,
             meter_start=self._register_wh(now),
             timestamp=now,
+            reservation_id=None if self._reservation is None else self._reservation.reservation_id,
         )
         return self._charge_point.backlog.put(request, self._transaction)
 
@@ -81,20 +85,27 @@ class Session:
             await delivery.wait()
 
     async def _sample_until(self, leaves_at: datetime) -> None:
-        clock, transaction = self._clock, self._transaction
-        began = clock.now()
-        full_at = began + timedelta(seconds=self._curve.full_after_s)
-        sample_at = began
+        clock, transaction, connector = self._clock, self._transaction, self._connector
+        limits, number = self._charge_point.limits, connector.connector_id
+        sample_at = began = clock.now()
         while transaction.stop_reason is None and (now := clock.now()) < leaves_at:
             interval_s = self._configuration.integer("MeterValueSampleInterval")
-            if now >= full_at and self._connector.status == "Charging":
-                await self._show("SuspendedEV")
+            connector.offer(limits.current_a(number, now, connector.phases), now)
+            full_at = connector.full_at(now)
+            await self._show_if_new(
+                "SuspendedEVSE" if connector.paused else "Charging" if full_at != now else "SuspendedEV"
+            )
             if now >= sample_at and interval_s:
                 if sample_at > began:
                     self._put_sample()
                 sample_at += timedelta(seconds=interval_s) * (1 + (now - sample_at) // timedelta(seconds=interval_s))
-            events = [leaves_at, full_at if now < full_at else leaves_at, sample_at if interval_s else leaves_at]
+            events = [limits.next_change(number, now, leaves_at)]
+            events += [at for at in (full_at, sample_at if interval_s else None) if at is not None and at > now]
             await transaction.pause(clock, (min(events) - now).total_seconds())
+
+    async def _show_if_new(self, status: Status) -> None:
+        if self._connector.status != status:
+            await self._show(status)
 
     def _put_sample(self) -> None:
         meter_value = self._meter_value("MeterValuesSampledData", "Sample.Periodic")
@@ -113,16 +124,7 @@ class Session:
         return round(true_wh if meter is None else float(meter(true_wh, now, False)))
 
     def _meter_value(self, key: str, context: str) -> MeterValue:
-        now = self._clock.now()
-        measurands = self._configuration.measurands(key)
-        samples = sampled_values(self._connector.reading(now), measurands, context)
-        if self._charge_point.meter is not None:
-            text = self._charge_point.meter(self._connector.register_wh(now), now, context == "Sample.Periodic")
-            samples = tuple(
-                msgspec.structs.replace(sample, value=text) if sample.measurand == REGISTER else sample
-                for sample in samples
-            )
-        return MeterValue(timestamp=now, sampled_value=samples)
+        return meter_value(self._charge_point, self._connector, key, context)
 
     def _stop(self, begin: MeterValue) -> Delivery:
         now = self._clock.now()
@@ -138,3 +140,16 @@ class Session:
             transaction_data=tuple(meter_value for meter_value in data if meter_value.sampled_value),
         )
         return self._charge_point.backlog.put(request, transaction)
+
+
+def meter_value(charge_point: ChargePoint, connector: Connector, key: str, context: str) -> MeterValue:
+    """What the charge point says of its meter now: the measurands that a configuration key lists."""
+    now = charge_point.clock.now()
+    samples = sampled_values(connector.reading(now), charge_point.configuration.measurands(key), context)
+    if charge_point.meter is not None:
+        text = charge_point.meter(connector.register_wh(now), now, context == "Sample.Periodic")
+        samples = tuple(
+            msgspec.structs.replace(sample, value=text) if sample.measurand == REGISTER else sample
+            for sample in samples
+        )
+    return MeterValue(timestamp=now, sampled_value=samples)

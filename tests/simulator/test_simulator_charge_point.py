@@ -345,14 +345,14 @@ async def test_other_calls_of_the_core_profile(
         "configurationKey": [{"key": "NumberOfConnectors", "readonly": True, "value": "1"}],
         "unknownKey": ["Colour"],
     }
-    assert len((await central.call("GetConfiguration", {}))[2]["configurationKey"]) == 23
+    assert len((await central.call("GetConfiguration", {}))[2]["configurationKey"]) == 33
     change = {"key": "MeterValueSampleInterval", "value": "15"}
     assert (await central.call("ChangeConfiguration", change))[2] == {"status": "Accepted"}
     assert (await central.call("ClearCache", {}))[2] == {"status": "Accepted"}
     assert (await central.call("DataTransfer", {"vendorId": "ACME"}))[2] == {"status": "UnknownVendorId"}
     assert (await central.call("UnlockConnector", {"connectorId": 1}))[2] == {"status": "Unlocked"}
     assert (await central.call("UnlockConnector", {"connectorId": 9}))[2] == {"status": "NotSupported"}
-    refusal = await central.call("TriggerMessage", {"requestedMessage": "Heartbeat"})
+    refusal = await central.call("Heartbeat", {})  # not for a central system to send
     assert (refusal[0], refusal[2]) == (4, "NotSupported")
     refusal = await central.call("MakeCoffee", {})
     assert (refusal[0], refusal[2]) == (4, "NotImplemented")

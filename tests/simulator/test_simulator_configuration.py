@@ -44,8 +44,8 @@ def test_keys_are_found_whatever_their_case_and_unknown_ones_are_named() -> None
     known, unknown = configuration.select(["numberofconnectors", "Nonsense"])
     assert [(key.name, key.value, key.readonly) for key in known] == [("NumberOfConnectors", "2", True)]
     assert unknown == ["Nonsense"]
-    assert len(configuration.select(None)[0]) == 23
-    assert len(configuration.select([])[0]) == 23
+    assert len(configuration.select(None)[0]) == 33
+    assert len(configuration.select([])[0]) == 33
 
 
 def test_a_value_is_taken_only_if_it_is_of_the_keys_kind() -> None:

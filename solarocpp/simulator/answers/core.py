@@ -1,36 +1,19 @@
-"""What a charge point answers to the calls of the Core profile (OCPP 1.6 §5), a row for each action.
-
-An answer is given at once; what it sets off (a reset, a session) begins when the answer is on its way.
-"""
+"""Answers to the calls of the Core profile (OCPP 1.6 §5)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from solarocpp.errors import ProtocolViolation
 from solarocpp.ocpp import messages as ocpp
 from solarocpp.ocpp.datatypes import KeyValue
-from solarocpp.ocpp.messages import OcppMessage
+from solarocpp.simulator.answers.answering import Answers
+from solarocpp.simulator.answers.smart_charging import is_acceptable
 from solarocpp.simulator.link import Reply
 
 if TYPE_CHECKING:
     from solarocpp.simulator.charge_point import ChargePoint
     from solarocpp.simulator.connector import Connector
-
-
-def answer_call(charge_point: ChargePoint, request: OcppMessage) -> Reply:
-    """The answer to one call of the central system.
-
-    Raises:
-        ProtocolViolation: an action this charge point knows but does not offer.
-    """
-    answer = ANSWERS.get(type(request))
-    if answer is None:
-        action = type(request).__name__.removesuffix("Request")
-        raise ProtocolViolation("NotSupported", f"{action} is not supported.")
-    return answer(charge_point, request)
 
 
 def _change_availability(charge_point: ChargePoint, request: ocpp.ChangeAvailabilityRequest) -> Reply:
@@ -50,7 +33,7 @@ def _change_availability(charge_point: ChargePoint, request: ocpp.ChangeAvailabi
 
 def _apply(charge_point: ChargePoint, connectors: list[Connector]) -> None:
     for connector in connectors:
-        charge_point.apply_availability(connector)
+        charge_point.orders.apply_availability(connector)
 
 
 def _change_configuration(charge_point: ChargePoint, request: ocpp.ChangeConfigurationRequest) -> Reply:
@@ -77,11 +60,22 @@ def _get_configuration(charge_point: ChargePoint, request: ocpp.GetConfiguration
 
 
 def _remote_start(charge_point: ChargePoint, request: ocpp.RemoteStartTransactionRequest) -> Reply:
-    connector = charge_point.free_connector(request.connector_id)
-    if connector is None:
+    connector, profile = _free_connector(charge_point, request), request.charging_profile
+    # Only a profile for this transaction may come with it (§5.11).
+    if connector is None or (
+        profile is not None and not is_acceptable(charge_point, connector.connector_id, profile, starting=True)
+    ):
         return Reply(ocpp.RemoteStartTransactionConfirmation(status="Rejected"))
-    start = partial(charge_point.start_remotely, connector.connector_id, request.id_tag)
+    start = partial(charge_point.orders.start_remotely, connector.connector_id, request.id_tag, profile)
     return Reply(ocpp.RemoteStartTransactionConfirmation(status="Accepted"), start)
+
+
+def _free_connector(charge_point: ChargePoint, request: ocpp.RemoteStartTransactionRequest) -> Connector | None:
+    """The connector asked for, or any, if this id tag's car could begin to charge there now."""
+    for connector in charge_point.connectors[1:]:
+        if request.connector_id in {None, connector.connector_id} and connector.free_for(request.id_tag):
+            return connector
+    return None
 
 
 def _remote_stop(charge_point: ChargePoint, request: ocpp.RemoteStopTransactionRequest) -> Reply:
@@ -94,7 +88,7 @@ def _remote_stop(charge_point: ChargePoint, request: ocpp.RemoteStopTransactionR
 
 
 def _reset(charge_point: ChargePoint, request: ocpp.ResetRequest) -> Reply:
-    return Reply(ocpp.ResetConfirmation(status="Accepted"), partial(charge_point.reset, request.type))
+    return Reply(ocpp.ResetConfirmation(status="Accepted"), partial(charge_point.orders.reset, request.type))
 
 
 def _unlock_connector(charge_point: ChargePoint, request: ocpp.UnlockConnectorRequest) -> Reply:
@@ -105,8 +99,7 @@ def _unlock_connector(charge_point: ChargePoint, request: ocpp.UnlockConnectorRe
     return Reply(ocpp.UnlockConnectorConfirmation(status="Unlocked"), stop)
 
 
-# Each row's function takes the request type it stands beside; the table is what pairs them.
-ANSWERS: Mapping[type, Callable[[ChargePoint, Any], Reply]] = {
+CORE: Answers = {
     ocpp.ChangeAvailabilityRequest: _change_availability,
     ocpp.ChangeConfigurationRequest: _change_configuration,
     ocpp.ClearCacheRequest: _clear_cache,

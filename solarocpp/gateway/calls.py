@@ -36,6 +36,8 @@ _SECRET_KEYS = re.compile("authori[sz]ation_?key|passw|passphrase|pwd|secret|pri
 # Name and password in a URL: up to the last @, since people forget to encode what stands in a password. One sign
 # stands for them, so that the text never grows past the length the field may have.
 _USERINFO = re.compile(r"^([a-zA-Z][\w+.-]*://).+@")
+# The secret of a one-time URL of ours (`web.file_exchange`): whoever has it may send or fetch the file.
+_ONE_TIME = re.compile(r"/files/[\w-]{43}(?=/|$)")
 
 log = structlog.get_logger()
 
@@ -182,22 +184,22 @@ def action_of(request: OcppMessage) -> str:
 
 
 def without_secret(request: OcppMessage) -> OcppMessage:
-    """Blanks what we send and must not record: a key we set, a password in a URL (architecture section 5)."""
+    """Blanks what we send and must not record: a key we set, what is secret in a URL (architecture section 5)."""
     match request:
         case ChangeConfigurationRequest(key=key) if _SECRET_KEYS.search(key):
             return replace(request, value=REDACTED)
         case GetDiagnosticsRequest() | UpdateFirmwareRequest():
-            return replace(request, location=_without_password(request.location))
+            return replace(request, location=_without_secret_of_url(request.location))
         case GetLogRequest(log=log):
-            return replace(request, log=replace(log, remote_location=_without_password(log.remote_location)))
+            return replace(request, log=replace(log, remote_location=_without_secret_of_url(log.remote_location)))
         case SignedUpdateFirmwareRequest(firmware=firmware):
-            return replace(request, firmware=replace(firmware, location=_without_password(firmware.location)))
+            return replace(request, firmware=replace(firmware, location=_without_secret_of_url(firmware.location)))
         case _:
             return request
 
 
-def _without_password(url: str) -> str:
-    return _USERINFO.sub(r"\1*@", url)
+def _without_secret_of_url(url: str) -> str:
+    return _ONE_TIME.sub("/files/*", _USERINFO.sub(r"\1*@", url))
 
 
 def _without_secrets(ticket: Ticket, confirmation: OcppMessage, text: str) -> str:

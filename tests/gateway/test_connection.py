@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -325,6 +326,19 @@ async def test_passwords_in_a_url_are_sent_and_not_recorded(
     assert "cret" not in ledger
     assert "//*@host/" in ledger
     assert "cret" not in str(await server.rows("SELECT message, data FROM event"))
+
+
+async def test_a_one_time_url_is_not_recorded(server: Server) -> None:
+    """Whoever read it in the ledger could send a file in the charger's name, until the charger has."""
+    secret = secrets.token_urlsafe(32)
+    async with server.connect() as ws, trio.open_nursery() as nursery:
+        nursery.start_soon(server.services.roster.call, 1, GetDiagnosticsRequest(f"http://box:9001/files/{secret}"))
+        with trio.fail_after(5):
+            asked = json.loads(await ws.get_message())
+            assert asked[3] == {"location": f"http://box:9001/files/{secret}"}
+            await ws.send_message(json.dumps([3, asked[1], {}]))
+    ((ledger,),) = await server.rows("SELECT request FROM ledger")
+    assert json.loads(ledger)[3] == {"location": "http://box:9001/files/*"}
 
 
 async def test_our_calls_end_with_a_reason(server: Server) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,8 +19,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from solarocpp.registry import NewCharger, Registry
 from solarocpp.simulator.charge_point import ChargePoint
 from solarocpp.simulator.clock import ScaledClock
+from solarocpp.store import open_store
+from solarocpp.web.file_exchange import make_file_app
+from solarocpp.web.serving import serve_asgi
+from solarocpp.web.transferring import Firmware, Transferring
 
 if TYPE_CHECKING:
     from conftest import PlayedCentralSystem
@@ -65,6 +72,12 @@ class FileServer:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's proxy does not know this machine's own ports."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture
@@ -218,3 +231,36 @@ async def test_signed_firmware_is_installed_if_the_signature_is_right(
         else ["Downloading", "Downloaded", "InvalidSignature"]
     )
     assert charge_point.files.firmware_version == ("1.1" if right else "1.0")
+
+
+async def test_diagnostics_and_firmware_by_the_servers_own_one_time_urls(
+    central: PlayedCentralSystem, charge_point: ChargePoint, tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    """What the server gives out is what a charge point can use."""
+    store = open_store(tmp_path, now=START)
+    async with trio.open_nursery() as serving:
+        await serving.start(store.run)
+        charger = await Registry.load(store).add_charger(NewCharger(identifier="CP 1"), now=START)
+        transferring = Transferring(store, lambda: START)
+        address = await serving.start(serve_asgi, make_file_app(transferring), "127.0.0.1:0", "files")
+        upload, path = await transferring.offer_upload(charger, "diagnostics")
+        told = await call(central, "GetDiagnostics", {"location": f"http://{address}{path}"})
+        assert (await progress(central, "Diagnostics", "Uploaded"))[-1] == {"status": "Uploaded"}
+        arrived = transferring.transfer(upload.transfer_id)
+        assert arrived.state == "done"
+        assert arrived.file is not None
+        assert arrived.file.endswith(told["fileName"])
+        assert json.loads((tmp_path / arrived.file).read_bytes())["identity"] == "CP 1"
+
+        firmware = Firmware("fw-1.1.bin", len(FIRMWARE), hashlib.sha256(FIRMWARE).hexdigest())
+        place = tmp_path / "uploads" / "firmware"
+        place.mkdir(parents=True)
+        (place / firmware.name).write_bytes(FIRMWARE)
+        download, path = await transferring.offer_download(charger, firmware)
+        update = {"location": f"http://{address}{path}", "retrieveDate": "2026-03-01T06:00:00Z"}
+        await call(central, "UpdateFirmware", update)
+        await progress(central, "Firmware", "Installed")
+        assert transferring.transfer(download.transfer_id).state != "waiting"
+        assert charge_point.files.firmware_version == "1.1"
+        serving.cancel_scope.cancel()
+    store.close()

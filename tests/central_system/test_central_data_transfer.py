@@ -9,10 +9,12 @@ import pytest
 from charging_site import Site, T, after, datum, datums, events, of, one
 
 from solarocpp.central_system.data_transfer import DATA_TRANSFER
+from solarocpp.central_system.replay import replayed_effects
 from solarocpp.central_system.vendors import VENDORS, VendorReading
 from solarocpp.metering.datums import StatusProperties
 from solarocpp.ocpp.messages import DataTransferConfirmation, DataTransferRequest
 from solarocpp.store.effects import EventHappened
+from solarocpp.store.ledger import Exchange, LedgerRow
 
 ACCEPTED = DataTransferConfirmation("Accepted")
 DLB, METER, VID = "/ocpp/cp/CP001/dlb", "/ocpp/cp/CP001/meter", "/ocpp/cp/CP001/1/vid"
@@ -257,6 +259,16 @@ def test_what_we_send_is_not_taken_for_what_a_charger_sends() -> None:
     site = Site()
     site.say(DataTransferRequest("ZJBENY", "dlbMeter", "Current.Grid:1A"))
     assert site.central.learn(site.ledger[0].charger, site.ledger[0].request, ACCEPTED, T) == ()
+
+
+@pytest.mark.parametrize(("direction", "count"), [("in", 1), ("out", 0)])
+def test_the_ledger_tells_who_sent_it(direction: Any, count: int) -> None:
+    """The same frames both ways: only what a charger sent is read again as a vendor's message."""
+    site = Site()
+    request = '[2,"1","DataTransfer",{"vendorId":"ZJBENY","messageId":"dlbMeter","data":"Current.Grid:1A"}]'
+    facts = site.registry.facts(site.registry.charger(7))
+    exchange = Exchange(T, facts, direction, "DataTransfer", request, '[3,"1",{"status":"Accepted"}]')
+    assert len(replayed_effects(LedgerRow(1, exchange), site.central)) == count
 
 
 @pytest.mark.parametrize("row", VENDORS, ids=lambda row: row.vendor_id)

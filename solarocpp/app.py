@@ -4,9 +4,9 @@
       service nursery        the web API, and the links of chargers
         listener nursery     accepts; ends first
 
-A graceful stop (SIGTERM, Ctrl-C, or the end of whoever runs us): stop accepting, answer what was
-received for up to the drain deadline, project, close the links with 1012 so that chargers dial again
-soon (Q23), checkpoint, close the files.
+A graceful stop (SIGTERM, Ctrl-C, or the end of whoever runs us): stop accepting, let chargers answer what they
+were told and answer what was received, each for up to the drain deadline, project, close the links with 1012 so
+that chargers dial again soon (Q23), checkpoint, close the files.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from solarocpp.central_system.replay import replayed_effects
 from solarocpp.config import Config
 from solarocpp.gateway import Gateway, Roster, Services
 from solarocpp.gateway.peers import Peer
+from solarocpp.instructions import Delivery, InstructionQueue
 from solarocpp.query.quack import QuackServer
 from solarocpp.registry import Registry
 from solarocpp.store import Store, open_store
@@ -96,13 +97,14 @@ async def serve(
         central = CentralSystem(registry, transactions, boot_interval_s=config.boot_interval_s)
         replay_tail(store, central)
         roster = Roster()
+        queue = InstructionQueue(store, registry, clock)
         roster.last_exchanges.update(store.read_now(partial(last_exchanges, since=clock() - REPEAT_WINDOW)))
         services = Services(config, store, registry, central, roster, clock)
         tune_garbage_collector()
         async with trio.open_nursery() as store_nursery:
             await store_nursery.start(store.run)
             try:
-                await _serve_services(services, live_sql, stop, hangups, task_status)
+                await _serve_services(services, queue, live_sql, stop, hangups, task_status)
             finally:
                 store_nursery.cancel_scope.cancel()
     finally:
@@ -111,8 +113,9 @@ async def serve(
     log.info("stopped")
 
 
-async def _serve_services(
+async def _serve_services(  # noqa: PLR0913, PLR0917 the parts of a server
     services: Services,
+    queue: InstructionQueue,
     live_sql: QuackServer | None,
     stop: trio.Event,
     hangups: AsyncIterable[object] | None,
@@ -122,6 +125,7 @@ async def _serve_services(
 
     config, roster = services.config, services.roster
     gateway = Gateway(services)
+    delivery = Delivery(queue, roster, services.registry, services.clock)
     async with trio.open_nursery() as service_nursery:
         # Links end by being closed, not by the caller's cancellation: they are shielded until they are drained.
         links_scope = trio.CancelScope(shield=True)
@@ -132,7 +136,10 @@ async def _serve_services(
                 if hangups is not None:
                     listener_nursery.start_soon(_heed_hangups, hangups, gateway)
                 service_nursery.start_soon(_keep_store, services)
-                app = web.make_app(services.registry, services.store, clock=services.clock, links=roster.links)
+                await service_nursery.start(delivery.run)
+                app = web.make_app(
+                    services.registry, services.store, clock=services.clock, queue=queue, links=roster.links
+                )
                 token = admin_token(config.data_dir)
                 web_address = await service_nursery.start(web.serve, app, str(config.web_address), token)
                 addresses = {"ocpp": ocpp, "web": web_address}
@@ -152,6 +159,7 @@ async def _serve_services(
                 log.info("stopping", links=len(roster))
                 listener_nursery.cancel_scope.cancel()
                 with trio.CancelScope(shield=True):
+                    await delivery.finish(config.drain_deadline_s)
                     drained = await roster.drain(config.drain_deadline_s)
                     await roster.close_all(1012, "the server restarts", CLOSE_DEADLINE_S)
                     log.debug("stopping", drained=drained)
@@ -162,7 +170,12 @@ async def _serve_services(
 async def _keep_store(services: Services) -> None:
     """What a store needs besides being written: old rows go, copies are made."""
     duration = services.config.duration
-    keep = Keep(ledger=duration("keep_ledger"), datum=duration("keep_datum"), event=duration("keep_event"))
+    keep = Keep(
+        ledger=duration("keep_ledger"),
+        datum=duration("keep_datum"),
+        event=duration("keep_event"),
+        instruction=duration("keep_instruction"),
+    )
     every = duration("snapshot_every")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run_retention, services.store, keep, services.clock)

@@ -119,6 +119,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The reason to have all this: 25 bytes a reading."""
     keep_event: str = "1y"
     """Who was refused and what was odd; attackers write some, too."""
+    keep_instruction: str = "30d"
+    """What chargers were told, from its end: as the reference system does (spec 7.4)."""
     snapshot_every: str = "off"
     """A copy takes as much disk as the store, so somebody should want it."""
     snapshot_keep: int = 7
@@ -232,6 +234,7 @@ _DURATIONS: Mapping[str, tuple[str, timedelta]] = {
     "keep_ledger": ("forever", timedelta(days=2)),
     "keep_datum": ("forever", timedelta(days=2)),
     "keep_event": ("forever", timedelta(days=1)),
+    "keep_instruction": ("forever", timedelta(days=1)),
     # Of a store of 100M datums, a copy takes a minute or two.
     "snapshot_every": ("off", timedelta(minutes=10)),
 }

@@ -121,8 +121,10 @@ class CallFailed(SolarOcppError):
 class NotConnected(CallFailed):
     """The charge point has no link, or lost it before it answered."""
 
-    def __init__(self, identifier: str, action: str) -> None:
-        super().__init__(identifier, action, "not connected.")
+    def __init__(self, identifier: str, action: str, *, sent: bool = False) -> None:
+        self.sent = sent
+        """Whether the CALL may have reached it."""
+        super().__init__(identifier, action, "the link ended before it answered." if sent else "not connected.")
 
 
 class CallExpired(CallFailed):

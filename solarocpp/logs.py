@@ -88,6 +88,14 @@ EVENTS: Mapping[str, EventName] = {
     "answer_late": EventName("warning", "an answer came after its deadline, or to nothing we asked"),
     "frame_ignored": EventName("debug", "a frame that asks for no answer and carries nothing"),
     "message_repaired": EventName("debug", "a lenience was needed to read a message; carries which"),
+    "instruction_not_stored": EventName(
+        "warning", "the disk refused a state of an instruction; tried again each second"
+    ),
+    # instructions; events in the store, not lines in the log
+    "instruction_queued": EventName("debug", "somebody ordered that a charger be told something; carries who"),
+    "instruction_completed": EventName("debug", "a charger answered what it was told"),
+    "instruction_declined": EventName("debug", "a charger was not told in time, or has no good answer; carries why"),
+    "instruction_cancelled": EventName("debug", "somebody took an instruction back; carries who"),
     # what messages said; events in the store, not lines in the log
     "sample_unreadable": EventName("debug", "a sample that gives no number; kept raw, the rest is stored"),
     "sample_odd": EventName("debug", "a sample with an unlisted context or location; stored"),

@@ -45,6 +45,11 @@ CONTRACT = {
     "central_system": Layer(frozenset({"ocpp", "metering", "registry", "store"}), PURE),
     "certificates": Layer(frozenset(), frozenset({"msgspec", "cryptography"})),
     "gateway": Layer(frozenset({"ocpp", "central_system", "registry", "store", "config", "certificates"})),
+    # It waits and writes, so it is no domain; it is handed the links, so it is no gateway. The command line queues with
+    # it where nothing listens.
+    "instructions": Layer(
+        frozenset({"ocpp", "central_system", "registry", "store"}), frozenset({"msgspec", "trio", "structlog"})
+    ),
     # httpx and pyarrow: `q.open` on a server asks over HTTP, and long answers are Arrow
     "query": Layer(
         frozenset({"store.schema", "store.stitching"}),

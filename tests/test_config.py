@@ -70,7 +70,7 @@ def test_times_are_read_as_people_write_them(text: str, days: float) -> None:
     assert Config(keep_event=text).duration("keep_event") == timedelta(days=days)
 
 
-@pytest.mark.parametrize("key", ["keep_ledger", "keep_datum", "keep_event", "snapshot_every"])
+@pytest.mark.parametrize("key", ["keep_ledger", "keep_datum", "keep_event", "keep_instruction", "snapshot_every"])
 @pytest.mark.parametrize(
     "text", ["", "30", "d", "-1d", "1.5d", "0d", "5m", "1001y", "9999999 years", "1 month", "never"]
 )

@@ -204,6 +204,7 @@ async def _in_process(store: Store, where: Where) -> AsyncIterator[httpx.AsyncCl
     from solarocpp.central_system import CentralSystem, Transactions
     from solarocpp.cli.in_process import AppTransport
     from solarocpp.config import Config
+    from solarocpp.instructions import InstructionQueue
     from solarocpp.logs import configure_logs
     from solarocpp.registry import Registry
     from solarocpp.web import make_app, open_to_this_process
@@ -214,9 +215,10 @@ async def _in_process(store: Store, where: Where) -> AsyncIterator[httpx.AsyncCl
         transactions = Transactions(store.transactions(), store.store_id)
         interval_s = Config(data_dir=store.directory).boot_interval_s
         replay_tail(store, CentralSystem(registry, transactions, boot_interval_s=interval_s))
+        queue = InstructionQueue(store, registry, utc_now)
         async with trio.open_nursery() as nursery:
             await nursery.start(store.run)
-            app = open_to_this_process(make_app(registry, store, clock=utc_now))
+            app = open_to_this_process(make_app(registry, store, clock=utc_now, queue=queue))
             transport = AppTransport(app, nursery)
             headers = _account_header(where)
             try:

@@ -75,6 +75,7 @@ class Kept:
         "forever"
     )
     keep_event: Annotated[str, Parameter(help="What happened.")] = "1y"
+    keep_instruction: Annotated[str, Parameter(help="What chargers were told, from its end.")] = "30d"
     snapshot_every: Annotated[str, Parameter(help="Between two copies of the store, or off.")] = "off"
     snapshot_keep: Annotated[int, Parameter(help="So many of these copies; the oldest goes.")] = 7
 

@@ -6,38 +6,20 @@ charge point answers is recorded like what it says, and may change what we know 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import structlog
 import trio
-from msgspec.structs import replace
 
 from solarocpp.errors import CallExpired, CallFailed, CallRefused, NotConnected, ProtocolViolation
 from solarocpp.gateway.services import Services
 from solarocpp.ocpp.decoding import decode_confirmation, encode_payload
 from solarocpp.ocpp.frames import CallError, CallResult, format_call, format_result
-from solarocpp.ocpp.messages import (
-    ChangeConfigurationRequest,
-    GetConfigurationConfirmation,
-    GetDiagnosticsRequest,
-    GetLogRequest,
-    OcppMessage,
-    SignedUpdateFirmwareRequest,
-    UpdateFirmwareRequest,
-)
+from solarocpp.ocpp.messages import OcppMessage
+from solarocpp.ocpp.redaction import without_secrets
 from solarocpp.ocpp.rpc import RpcPeer, Ticket
 from solarocpp.registry import Charger
 from solarocpp.store.ledger import Exchange
-
-REDACTED = "[redacted]"
-# AuthorizationKey is OCPP's, the others are vendors' names for the passwords of Wi-Fi, APN and web page.
-_SECRET_KEYS = re.compile("authori[sz]ation_?key|passw|passphrase|pwd|secret|private_?key", re.IGNORECASE)
-# Name and password in a URL: up to the last @, since people forget to encode what stands in a password. One sign
-# stands for them, so that the text never grows past the length the field may have.
-_USERINFO = re.compile(r"^([a-zA-Z][\w+.-]*://).+@")
-# The secret of a one-time URL of ours (`web.file_exchange`): whoever has it may send or fetch the file.
-_ONE_TIME = re.compile(r"/files/[\w-]{43}(?=/|$)")
 
 log = structlog.get_logger()
 
@@ -137,7 +119,8 @@ class OutgoingCalls:
     def abandon(self) -> None:
         """Ends all calls: the link is gone."""
         for ticket in self._peer.abandon():
-            self._waiting.pop(ticket.unique_id).resolve(NotConnected(self._identifier, ticket.action))
+            lost = NotConnected(self._identifier, ticket.action, sent=ticket.deadline is not None)
+            self._waiting.pop(ticket.unique_id).resolve(lost)
 
     def _pump(self) -> None:
         frame = self._peer.to_send(trio.current_time())
@@ -164,7 +147,7 @@ class OutgoingCalls:
             facts = services.registry.facts(services.registry.charger(self._charger_id))
         except KeyError:
             return  # removed while it answered
-        shown = without_secret(request)  # what a replay will see, so it gives the same effects
+        shown = without_secrets(request)  # what a replay will see, so it gives the same effects
         effects = services.central.learn(facts, shown, confirmation, received)
         asked = format_call(ticket.unique_id, ticket.action, encode_payload(shown))
         exchange = Exchange(
@@ -173,7 +156,7 @@ class OutgoingCalls:
             direction="out",
             action=ticket.action,
             request=asked.decode(),
-            answer=_without_secrets(ticket, confirmation, text),
+            answer=_told(ticket, confirmation, text),
         )
         services.store.record(exchange, effects)
 
@@ -183,34 +166,7 @@ def action_of(request: OcppMessage) -> str:
     return type(request).__name__.removesuffix("Request")
 
 
-def without_secret(request: OcppMessage) -> OcppMessage:
-    """Blanks what we send and must not record: a key we set, what is secret in a URL (architecture section 5)."""
-    match request:
-        case ChangeConfigurationRequest(key=key) if _SECRET_KEYS.search(key):
-            return replace(request, value=REDACTED)
-        case GetDiagnosticsRequest() | UpdateFirmwareRequest():
-            return replace(request, location=_without_secret_of_url(request.location))
-        case GetLogRequest(log=log):
-            return replace(request, log=replace(log, remote_location=_without_secret_of_url(log.remote_location)))
-        case SignedUpdateFirmwareRequest(firmware=firmware):
-            return replace(request, firmware=replace(firmware, location=_without_secret_of_url(firmware.location)))
-        case _:
-            return request
-
-
-def _without_secret_of_url(url: str) -> str:
-    return _ONE_TIME.sub("/files/*", _USERINFO.sub(r"\1*@", url))
-
-
-def _without_secrets(ticket: Ticket, confirmation: OcppMessage, text: str) -> str:
+def _told(ticket: Ticket, confirmation: OcppMessage, text: str) -> str:
     """Gives an answer as it came, but for secrets: some chargers tell their whole configuration, passwords included."""
-    if not isinstance(confirmation, GetConfigurationConfirmation):
-        return text
-    keys = tuple(
-        replace(key, value=REDACTED) if key.value and _SECRET_KEYS.search(key.key) else key
-        for key in confirmation.configuration_key
-    )
-    if keys == confirmation.configuration_key:
-        return text
-    redacted = replace(confirmation, configuration_key=keys)
-    return format_result(ticket.unique_id, encode_payload(redacted)).decode()
+    plain = without_secrets(confirmation)
+    return text if plain is confirmation else format_result(ticket.unique_id, encode_payload(plain)).decode()

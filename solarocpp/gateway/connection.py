@@ -68,9 +68,12 @@ class Link:
         "_services",
         "_stopped_reading",
         "_websocket",
+        "boots",
         "charger_id",
         "credential_id",
         "identifier",
+        "opened_at",
+        "ready",
         "unanswered",
     )
 
@@ -102,6 +105,9 @@ class Link:
         self._stopped_reading = False
         self._discovering = False
         self.unanswered = 0
+        self.opened_at = trio.current_time()
+        self.ready = False
+        self.boots = 0
 
     # -- life ---------------------------------------------------------------------------------------------
 
@@ -119,6 +125,7 @@ class Link:
 
     def opened(self) -> None:
         """The WebSocket is open: from here on the charger is connected."""
+        self.opened_at = trio.current_time()
         self._journal.opened(replaced=self._services.roster.join(self))
         self._websocket.start_soon(self._keep_time)
 
@@ -222,6 +229,7 @@ class Link:
             self._websocket.send_text(self._peer.answer(call, payload, keep=False))
             if answer.effects:
                 services.store.record(exchange, answer.effects, partial(self._forget_if_lost, answer.effects))
+            self._note_progress(answer.confirmation)
             self._after_boot(answer.confirmation)
             return
         self.unanswered += 1
@@ -247,6 +255,8 @@ class Link:
             self._services.roster.last_exchanges[self.charger_id] = (text, frame.decode())
             for _ in range(copies):
                 self._websocket.send_text(frame)
+            self._services.roster.note_effects(self.charger_id, effects)
+            self._note_ready()
             return
         self._services.central.undo(effects)
         self._journal.log.error("call_not_stored", action=call.action, unique_id=call.unique_id)
@@ -268,6 +278,20 @@ class Link:
         if not self._websocket.open:
             raise NotConnected(self.identifier, action_of(request))
         return await self._calls.call(request, deadline_s or self._services.config.call_deadline_s)
+
+    def _note_progress(self, confirmation: OcppMessage) -> None:
+        """Notes a boot that was not rejected, or that the charger talks of other things than its boot."""
+        if not isinstance(confirmation, BootNotificationConfirmation):
+            self._note_ready()
+        elif confirmation.status != "Rejected":
+            self.boots += 1
+            self.ready = True
+            self._services.roster.note_presence(self)
+
+    def _note_ready(self) -> None:
+        if not self.ready:
+            self.ready = True
+            self._services.roster.note_presence(self)
 
     def _after_boot(self, confirmation: OcppMessage) -> None:
         """Asks a charger that was accepted how many connectors it has, once (spec 6.3); before that nothing (Q56)."""

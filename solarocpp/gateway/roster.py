@@ -1,13 +1,14 @@
 """Who is connected. The newest authenticated link of a charger wins; presence belongs to the link.
 
-Everybody else in the process reaches a charge point through here: `roster.call(charger_id, request)`.
+Everybody else in the process reaches a charge point through here: `roster.call(charger_id, request)`, and hears here
+when one comes, is ready, says something or goes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
@@ -17,6 +18,7 @@ from solarocpp.errors import NotConnected
 from solarocpp.gateway.flapping import Flapping
 from solarocpp.ocpp.datatypes import ChargePointId
 from solarocpp.ocpp.messages import OcppMessage
+from solarocpp.store.effects import Effect
 
 
 class LinkInfo(msgspec.Struct, frozen=True, rename="camel"):
@@ -53,12 +55,31 @@ class LinkInfo(msgspec.Struct, frozen=True, rename="camel"):
     """How often each lenience was needed, by its name."""
 
 
+class Presence(NamedTuple):
+    """A charger that is connected, for whoever wants to tell it something."""
+
+    link: object
+    """Stands for the link; another one for each."""
+    since: float
+    """When it was opened, on Trio's clock."""
+    ready: bool
+    """Whether it has booted on this link, or talks of other things than that."""
+    boots: int
+    """How often it has booted on this link."""
+
+
 class RosterLink(Protocol):
     """What the roster needs of a link."""
 
     charger_id: int
     credential_id: int | None
     identifier: ChargePointId
+    opened_at: float
+    """On Trio's clock."""
+    ready: bool
+    """Whether it has booted on this link, or talks of other things than that."""
+    boots: int
+    """How often it has booted on this link."""
 
     @property
     def unanswered(self) -> int:
@@ -90,6 +111,10 @@ class Roster:
         """Chargers that connect again and again."""
         self.last_exchanges: dict[int, tuple[str, str]] = {}
         """The last stored exchange of each charger, CALL and answer as frames: it may come again on a new link."""
+        self.on_presence: list[Callable[[int], None]] = []
+        """Called with the charger when its link is opened, becomes ready, boots again, or is gone; must not wait."""
+        self.on_effects: list[Callable[[int, Sequence[Effect]], None]] = []
+        """Called with the charger and what a message of it changed, once that is durable; must not wait."""
         self.answers_pings: dict[int, bool] = {}
         """By charger, whether its last link answered pings; chargers without pongs live by what they say (Q16)."""
 
@@ -105,6 +130,7 @@ class Roster:
         self._links[link.charger_id] = link
         if older is not None:
             older.close(1000, "a newer link of this charger took over")
+        self.note_presence(link)
         return older is not None
 
     def leave(self, link: RosterLink) -> None:
@@ -112,6 +138,24 @@ class Roster:
         if self._links.get(link.charger_id) is link:
             del self._links[link.charger_id]
         self.note_change()
+        for listen in self.on_presence:
+            listen(link.charger_id)
+
+    def presence(self, charger_id: int) -> Presence | None:
+        """Tells whether a charger is connected, and how far it is."""
+        link = self._links.get(charger_id)
+        return None if link is None else Presence(link, link.opened_at, link.ready, link.boots)
+
+    def note_presence(self, link: RosterLink) -> None:
+        """Tells of a link that is opened, ready, or booted again; not of one that a newer one replaced."""
+        if self._links.get(link.charger_id) is link:
+            for listen in self.on_presence:
+                listen(link.charger_id)
+
+    def note_effects(self, charger_id: int, effects: Sequence[Effect]) -> None:
+        """Tells what a message changed."""
+        for listen in self.on_effects:
+            listen(charger_id, effects)
 
     def note_change(self) -> None:
         """Wakes whoever waits for links to become idle or to go."""

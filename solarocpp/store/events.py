@@ -23,6 +23,10 @@ EVENT_TAGS: Mapping[str, tuple[str, ...]] = {
     "link_unprotected": _CHARGER,
     "link_unauthenticated": _CHARGER,
     "call_refused": ("ocpp", "message", "sent", "error"),
+    "instruction_queued": ("ocpp", "instruction", "queued"),
+    "instruction_completed": ("ocpp", "instruction", "ack"),
+    "instruction_declined": ("ocpp", "instruction", "error"),
+    "instruction_cancelled": ("ocpp", "instruction", "error"),
 }
 """What an event is about, in the words by which SolarNetwork's users filter theirs (spec 9.2)."""
 

@@ -135,6 +135,14 @@ CREATE TABLE certificate (
     serial VARCHAR PRIMARY KEY, "chargerId" BIGINT, "accountId" BIGINT, identifier VARCHAR, organization VARCHAR,
     "key" VARCHAR, issued TIMESTAMPTZ, "notAfter" TIMESTAMPTZ, fingerprint VARCHAR
 );
+
+-- Instructions: what chargers are told to do.
+CREATE TABLE instruction (
+    "instructionId" BIGINT PRIMARY KEY, "accountId" BIGINT, "nodeId" BIGINT, "chargerId" BIGINT, identifier VARCHAR,
+    action VARCHAR, payload JSON, state VARCHAR, created TIMESTAMPTZ, expires TIMESTAMPTZ, "statusDate" TIMESTAMPTZ,
+    result JSON, error VARCHAR, "requestedBy" VARCHAR, effect VARCHAR
+);
+CREATE SEQUENCE "instructionNumber";
 """
 
 MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
@@ -157,6 +165,7 @@ SECRET_MIGRATIONS: tuple[str, ...] = (
     """,
     """
     CREATE TABLE "fileTransferSecret" ("transferId" BIGINT PRIMARY KEY, "hash" VARCHAR);
+    CREATE TABLE "instructionSecret" ("instructionId" BIGINT PRIMARY KEY, payload VARCHAR);
     """,
 )
 """SQL of each version of `secrets.duckdb`."""

@@ -49,6 +49,7 @@ class Keep(msgspec.Struct, frozen=True):
     ledger: timedelta | None = None
     datum: timedelta | None = None
     event: timedelta | None = None
+    instruction: timedelta | None = None
 
 
 class _Rule(NamedTuple):
@@ -82,6 +83,10 @@ RULES: Mapping[str, _Rule] = {
         also={"signedReading": _NOT_RUNNING, "datumContext": "true"},
     ),
     "event": _Rule("event", "created", "created < ?"),
+    # What has not ended is somebody's order still, however old; it ends by its own expiry.
+    "instruction": _Rule(
+        "instruction", "statusDate", '"statusDate" < ?', free="state IN ('completed', 'declined', 'expired')"
+    ),
 }
 """By the name of the setting."""
 

@@ -12,6 +12,7 @@ both. This package refuses to know the gateway: what it shows of links it is han
     questions   what was measured       quack     the socket DuckDB clients attach to
     sql         whatever is asked       failures  what went wrong
     resets      meter changes
+    instructions  what chargers are told
     health      whether all is well     answers   what is shown
     files       exports, snapshots      lines     how far long work is
     transfers   files of chargers       transferring   their state
@@ -34,10 +35,11 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from solarocpp.registry import Registry
 from solarocpp.store import Store
-from solarocpp.web import accounts, files, health, management, nodes, questions, resets, sql, transfers
+from solarocpp.web import accounts, files, health, instructions, management, nodes, questions, resets, sql, transfers
 from solarocpp.web.access import open_to_this_process, provide_caller
 from solarocpp.web.failures import answer_failure
 from solarocpp.web.file_exchange import serve_files
+from solarocpp.web.instructions import Queue
 from solarocpp.web.lines import Turn
 from solarocpp.web.management import Connected
 from solarocpp.web.quack import serve_quack
@@ -56,9 +58,13 @@ def make_app(
     store: Store,
     *,
     clock: Callable[[], datetime],
+    queue: Queue,
     links: Callable[[], Sequence[Link]] | None = None,
 ) -> Litestar:
-    """Makes the API of a running store; `links` lists who is connected, where something listens for chargers."""
+    """Makes the API of a running store; `links` lists who is connected, where something listens for chargers.
+
+    There, what is put into `queue` is delivered.
+    """
     transferring = Transferring(store, clock)
 
     async def provide_connected() -> Connected:
@@ -72,6 +78,7 @@ def make_app(
             sql.router,
             files.router,
             resets.router,
+            instructions.router,
             nodes.router,
             transfers.router,
             health.router,
@@ -83,6 +90,8 @@ def make_app(
             "clock": Provide(_constant(clock)),
             "links": Provide(_constant(links)),
             "connected": Provide(provide_connected),
+            "instructions": Provide(_constant(queue)),
+            "delivered": Provide(_constant(links is not None)),
             "exporting": Provide(_constant(Turn("An export"))),
             "snapshotting": Provide(_constant(Turn("A snapshot"))),
             "caller": Provide(provide_caller),

@@ -50,6 +50,8 @@ class Caller(msgspec.Struct, frozen=True):
     """Only this account's; None: everybody's."""
     whole_box: bool = True
     """Whether its token opens the whole box, be it that it speaks for one account now."""
+    name: str = "command line"
+    """Who it is, for whoever asks later who did something: the name of its token."""
 
     @property
     def managed(self) -> int:
@@ -79,9 +81,11 @@ def require_bearer(app: ASGIApp, admin_token: str, find_token: Callable[[str], A
         if scheme.lower() != b"bearer":
             return None
         if compare_digest(shown, admin):
-            return Caller()
+            return Caller(name="admin.token")
         token = find_token(shown.decode("latin-1"))
-        return None if token is None else Caller(token.account_id, whole_box=token.account_id is None)
+        if token is None:
+            return None
+        return Caller(token.account_id, whole_box=token.account_id is None, name=token.name)
 
     async def gate(scope: Scope, receive: Receive, send: Send) -> None:
         kind: str = scope["type"]
@@ -129,7 +133,8 @@ async def provide_caller(request: Request[Any, Any, Any], registry: NamedDepende
         raise ValidationException(f"{ACCOUNT_HEADER}: Expected the number of an account.")
     account_id = int(named)
     if caller.whole_box or account_id == caller.account_id:
-        return Caller(require_account(registry, account_id).account_id, whole_box=caller.whole_box)
+        account = require_account(registry, account_id)
+        return Caller(account.account_id, whole_box=caller.whole_box, name=caller.name)
     raise _no_account(account_id)
 
 

@@ -10,6 +10,7 @@ import pytest
 import trio
 from served import NOW, TOKEN, FakeLink, Served
 
+from solarocpp.instructions import InstructionQueue
 from solarocpp.registry import Registry
 from solarocpp.store import open_store
 from solarocpp.web import make_app, serve
@@ -21,12 +22,13 @@ async def api(tmp_path: Path) -> AsyncIterator[Served]:
     store = open_store(tmp_path / "data", now=NOW)
     registry = Registry.load(store)
     links: list[FakeLink] = []
-    app = make_app(registry, store, clock=lambda: NOW, links=lambda: links)
+    queue = InstructionQueue(store, registry, lambda: NOW)
+    app = make_app(registry, store, clock=lambda: NOW, queue=queue, links=lambda: links)
     async with trio.open_nursery() as nursery:
         await nursery.start(store.run)
         address = await nursery.start(serve, app, "127.0.0.1:0", TOKEN)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with httpx.AsyncClient(base_url=f"http://{address}", headers=headers, trust_env=False) as http:
-            yield Served(http, registry, store, links, app)
+            yield Served(http, registry, store, links, app, queue)
         nursery.cancel_scope.cancel()
     store.close()

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 from litestar import Litestar
 
+from solarocpp.instructions import InstructionQueue
 from solarocpp.registry import Registry
 from solarocpp.store import Store
 
@@ -32,6 +33,7 @@ class Served(NamedTuple):
     store: Store
     links: list[FakeLink]
     app: Litestar
+    queue: InstructionQueue
 
     def as_caller(self, token: str, **headers: str) -> httpx.AsyncClient:
         """The same API for somebody with another token."""

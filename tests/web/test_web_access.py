@@ -85,7 +85,7 @@ async def test_the_port_is_free_again_after_a_graceful_stop(api: Served) -> None
 
 
 async def _serve(api: Served, stop: trio.Event, task_status: trio.TaskStatus[str]) -> None:
-    app = make_app(api.registry, api.store, clock=lambda: NOW)
+    app = make_app(api.registry, api.store, clock=lambda: NOW, queue=api.queue)
     await serve(app, "127.0.0.1:0", "token", shutdown=stop, task_status=task_status)
 
 
@@ -100,4 +100,4 @@ async def test_an_address_that_is_taken_is_an_error_that_names_it(api: Served) -
 
 
 async def _serve_at(api: Served, bind: str) -> None:
-    await serve(make_app(api.registry, api.store, clock=lambda: NOW), bind, "token")
+    await serve(make_app(api.registry, api.store, clock=lambda: NOW, queue=api.queue), bind, "token")

@@ -27,7 +27,7 @@ from solarocpp.store.schema.measured import (
     TOTAL_COLUMNS,
 )
 from solarocpp.store.schema.operated import CERTIFICATE, FILE_TRANSFER
-from solarocpp.store.schema.registered import CHARGER, CONNECTOR, REGISTRY_TABLES, RESET_RECORD
+from solarocpp.store.schema.registered import CHARGER, CONNECTOR, INSTRUCTION, REGISTRY_TABLES, RESET_RECORD
 
 __all__ = [
     "CERTIFICATE",
@@ -38,6 +38,7 @@ __all__ = [
     "EVENT",
     "FILE_TRANSFER",
     "FILE_TRANSFER_SECRET",
+    "INSTRUCTION",
     "LATEST_VIEW",
     "PHASES",
     "PROPERTIES",
@@ -65,6 +66,7 @@ TABLES: tuple[Table, ...] = (
     SIGNED_READING,
     FILE_TRANSFER,
     CERTIFICATE,
+    INSTRUCTION,
     *REGISTRY_TABLES,
     *INTERNAL,
 )

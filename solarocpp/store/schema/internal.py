@@ -95,4 +95,13 @@ SECRET_TABLES: tuple[Table, ...] = (
         internal=True,
     ),
     FILE_TRANSFER_SECRET,
+    Table(
+        "instructionSecret",
+        "Requests that hold a secret, from the order until they have ended.",
+        (
+            Column("instructionId", "BIGINT", "", "`instruction.instructionId` of the main database"),
+            Column("payload", "VARCHAR", "", "the whole request"),
+        ),
+        internal=True,
+    ),
 )

@@ -70,6 +70,29 @@ RESET_RECORD = Table(
     ),
 )
 
+INSTRUCTION = Table(
+    "instruction",
+    "What chargers were told to do (`solarocpp send`), and what came of it. "
+    "Secrets in it are blanked. Rows go 30 days after their end (`--keep-instruction`).",
+    (
+        Column("instructionId", "BIGINT", "", "number"),
+        Column("accountId", "BIGINT", "", "`account.accountId`"),
+        Column("nodeId", "BIGINT", "", "`node.nodeId` of the charger, when it was ordered"),
+        Column("chargerId", "BIGINT", "", "`charger.chargerId`"),
+        Column("identifier", "VARCHAR", "", "charge point identity"),
+        Column("action", "VARCHAR", "", "OCPP action, like `Reset`"),
+        Column("payload", "JSON", "", "the request"),
+        Column("state", "VARCHAR", "", "`accepted`, `waiting`, `executing`, `completed`, `declined` or `expired`"),
+        Column("created", "TIMESTAMP WITH TIME ZONE", "", "when it was ordered"),
+        Column("expires", "TIMESTAMP WITH TIME ZONE", "", "until when it may be sent"),
+        Column("statusDate", "TIMESTAMP WITH TIME ZONE", "", "when it came into its state"),
+        Column("result", "JSON", "", "what the charger answered, be it `Rejected`; empty: no answer"),
+        Column("error", "VARCHAR", "", "why it was declined or has expired"),
+        Column("requestedBy", "VARCHAR", "", "who ordered it"),
+        Column("effect", "VARCHAR", "", "`seen`, or how long nothing was; empty: nobody looked, or not yet"),
+    ),
+)
+
 REGISTRY_TABLES: tuple[Table, ...] = (
     Table(
         "account",

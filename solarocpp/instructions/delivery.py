@@ -1,0 +1,223 @@
+"""Delivery: a task for each charger that is to be told something, for as long as there is something.
+
+    head of its queue -> may it be told now?  no:  wait for a bell (link, boot, registry, cancellation) or the expiry
+                                              yes: `executing` on disk -> CALL -> what the outcome makes of it
+
+One charger's silence holds up nobody else, and its own queue for a deadline at most. A disk that refuses is tried again
+every second: nothing is sent that is not written down, and nothing that was answered is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import structlog
+import trio
+
+from solarocpp.central_system.instructions import (
+    DEADLINES_S,
+    SEEN,
+    Instruction,
+    Outcome,
+    accepts,
+    may_send,
+    missing_effect,
+    outcome_of_answer,
+    outcome_of_failure,
+    sought_effect,
+)
+from solarocpp.errors import CallFailed, LocalProtocolError, RegistryError, StoreError
+from solarocpp.instructions.links import Links, Presence
+from solarocpp.instructions.queue import InstructionQueue
+from solarocpp.instructions.sightings import Sighting, Sightings
+from solarocpp.ocpp.messages import OcppMessage
+from solarocpp.registry import ChargerChanged, CredentialChanged, Registry
+
+__all__ = ["Delivery", "Links", "Presence"]
+
+READY_AFTER_S: Final = 10.0
+"""A charger that kept its power over a reconnect need not boot (OCPP 1.6 §4.2) and may have nothing to say for minutes;
+one that did boot says so in the first seconds."""
+
+RETRY_S: Final = 1.0
+"""Between two tries to write, as the store does itself."""
+
+log = structlog.get_logger()
+
+
+class Delivery:
+    """Sends what is in the queue; `run` it while something listens for chargers."""
+
+    def __init__(
+        self, queue: InstructionQueue, links: Links, registry: Registry, clock: Callable[[], datetime]
+    ) -> None:
+        self._queue = queue
+        self._links = links
+        self._registry = registry
+        self._clock = clock
+        self._sightings = Sightings(links)
+        self._bells: dict[int, trio.Event] = {}
+        self._attempts: dict[int, tuple[int, int]] = {}
+        """By charger: which instruction was sent last, and how often."""
+        self._nursery: trio.Nursery | None = None
+        self._stopping = False
+        self._idle = trio.Event()
+        links.on_presence.append(self._ring)
+        registry.watch(self._heed_change)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Delivers until it is cancelled; what is executing then is judged at the next start."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            self._queue.on_change = self._attend
+            try:
+                for charger_id in self._queue.chargers():
+                    self._attend(charger_id)
+                task_status.started()
+                await trio.sleep_forever()
+            finally:
+                self._queue.on_change = None
+                self._nursery = None
+
+    async def finish(self, deadline_s: float) -> None:
+        """Begins nothing more, and gives what is executing some time to end; before the links are closed."""
+        self._stopping = True
+        for charger_id in list(self._bells):
+            self._ring(charger_id)
+        with trio.move_on_after(deadline_s):
+            while self._queue.executing:
+                await self._idle.wait()
+
+    # -- bells
+
+    def _attend(self, charger_id: int) -> None:
+        """Something is different with the instructions of a charger."""
+        self._idle.set()
+        self._idle = trio.Event()
+        if charger_id in self._bells:
+            self._ring(charger_id)
+        elif self._nursery is not None and not self._stopping:
+            self._bells[charger_id] = trio.Event()
+            self._nursery.start_soon(self._serve, charger_id)
+
+    def _ring(self, charger_id: int) -> None:
+        bell = self._bells.get(charger_id)
+        if bell is not None:
+            bell.set()
+
+    def _heed_change(self, change: ChargerChanged | CredentialChanged) -> None:
+        if isinstance(change, ChargerChanged):
+            self._ring(change.charger_id)
+
+    # -- one charger
+
+    async def _serve(self, charger_id: int) -> None:
+        try:
+            while not self._stopping and (head := self._queue.head(charger_id)) is not None:
+                self._bells[charger_id] = trio.Event()  # what rings from here on is heard
+                try:
+                    await self._take_step(head)
+                except StoreError as exc:
+                    self._log_unstored(head, exc)
+                    await trio.sleep(RETRY_S)
+        finally:
+            del self._bells[charger_id]
+            self._attempts.pop(charger_id, None)
+
+    async def _take_step(self, head: Instruction) -> None:
+        """Takes the first instruction of a charger one step on.
+
+        Raises:
+            StoreError: the step could not be written, and was not taken.
+        """
+        now = self._clock()
+        try:
+            charger = self._registry.charger(head.charger_id)
+        except KeyError:
+            await self._queue.change(head, Outcome("declined", error="the charger was removed"))
+            return
+        if head.expires <= now:
+            await self._queue.change(head, Outcome("expired", error=f"not delivered before {head.expires:%FT%TZ}"))
+            return
+        ready_in_s = self._ready_in_s(head.charger_id) if may_send(head.action, charger.registration_status) else None
+        if ready_in_s == 0:
+            await self._execute(head)
+        elif head.state == "accepted":
+            await self._queue.change(head, Outcome("waiting"))
+        else:
+            left_s = (head.expires - now).total_seconds()
+            with trio.move_on_after(left_s if ready_in_s is None else min(left_s, ready_in_s)):
+                await self._bells[head.charger_id].wait()
+
+    def _ready_in_s(self, charger_id: int) -> float | None:
+        """Tells in how many seconds a charger can be told something, unless it boots before; None: it is away."""
+        presence = self._links.presence(charger_id)
+        if presence is None:
+            return None
+        return 0 if presence.ready else max(0, presence.since + READY_AFTER_S - trio.current_time())
+
+    async def _execute(self, head: Instruction) -> None:
+        try:
+            request = self._queue.message(head)
+        except RegistryError as exc:  # an earlier version took it in
+            await self._queue.change(head, Outcome("declined", error=str(exc)))
+            return
+        executing = await self._queue.change(head, Outcome("executing"))
+        sought = sought_effect(request)
+        sighting = None if sought is None else self._sightings.begin(head.charger_id, sought)
+        accepted = False
+        try:
+            outcome, accepted = await self._call(executing, request)
+        finally:
+            if sighting is not None and not accepted:
+                self._sightings.end(sighting)
+        ended = await self._settle(executing, outcome)
+        if not ended.final:  # a link that ends is told of, but it may be in the middle of that
+            with trio.move_on_after(RETRY_S):
+                await self._bells[head.charger_id].wait()
+        if sighting is not None and accepted and self._nursery is not None:
+            self._nursery.start_soon(self._watch, ended, sighting)
+
+    async def _call(self, executing: Instruction, request: OcppMessage) -> tuple[Outcome, bool]:
+        charger_id, number = executing.charger_id, executing.instruction_id
+        sent, times = self._attempts.get(charger_id, (number, 0))
+        attempts = times + 1 if sent == number else 1
+        self._attempts[charger_id] = (number, attempts)
+        try:
+            confirmation = await self._links.call(charger_id, request, DEADLINES_S.get(executing.action))
+        except CallFailed as failed:
+            return outcome_of_failure(failed, request, attempts), False
+        except LocalProtocolError as exc:  # too many CALLs wait for this link; none of them ours
+            return Outcome("declined", error=str(exc)), False
+        return outcome_of_answer(confirmation), accepts(confirmation)
+
+    async def _settle(self, executing: Instruction, outcome: Outcome) -> Instruction:
+        """Writes down what came of it, as often as it takes: nobody else may change what is executing."""
+        while True:
+            try:
+                after = await self._queue.change(executing, outcome)
+            except StoreError as exc:
+                self._log_unstored(executing, exc)
+                await trio.sleep(RETRY_S)
+            else:
+                return after
+
+    async def _watch(self, ended: Instruction, sighting: Sighting) -> None:
+        """Waits for what was accepted to be seen, and writes down whether it was."""
+        effect = missing_effect(sighting.sought)
+        try:
+            with trio.move_on_after(sighting.sought.within_s):
+                await sighting.seen.wait()
+                effect = SEEN
+        finally:
+            self._sightings.end(sighting)
+        try:
+            await self._queue.note_effect(ended, effect)
+        except StoreError as exc:
+            self._log_unstored(ended, exc)
+
+    @staticmethod
+    def _log_unstored(instruction: Instruction, error: StoreError) -> None:
+        log.warning("instruction_not_stored", instruction=instruction.instruction_id, reason=str(error))

@@ -1,0 +1,334 @@
+"""The queue: instructions that have not ended, in memory and in the store alike.
+
+A change is in memory at once, so that nobody else acts on the state before, and it returns when it is on disk; if the
+disk refuses, the state before is back and whoever asked may try again. What many tasks change at the same time is
+written in one transaction: 50 chargers need 50 states a round trip, not 50 transactions.
+
+A request that holds a secret is in `secrets.duckdb` before its row is anywhere, and goes after the row has ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+import msgspec
+import structlog
+import trio
+
+from solarocpp.central_system.instructions import (
+    FINAL,
+    TRANSITIONS,
+    Instruction,
+    Order,
+    Outcome,
+    moved,
+    outcome_of_restart,
+    read_order,
+)
+from solarocpp.errors import RegistryError, StoreError
+from solarocpp.ocpp.messages import OcppMessage
+from solarocpp.registry import Charger, Registry
+from solarocpp.registry.durable import durably
+from solarocpp.store import Store
+from solarocpp.store.effects import EventHappened
+from solarocpp.store.events import insert_events
+from solarocpp.store.instructions import (
+    delete_instruction_secrets,
+    insert_instruction_secret,
+    next_instruction_id,
+    select_instruction_secrets,
+    select_instructions,
+    write_instructions,
+)
+from solarocpp.store.registry import Connection
+
+MOST_WAITING: Final = 200
+"""Instructions of one charger that have not ended: half a day of one every few minutes. A program that orders without
+looking must not fill memory and disk, nor keep a charger busy for hours once it is back."""
+
+USUAL_EXPIRY: Final = timedelta(days=1)
+"""A charger that is away longer is away for a reason, and what was wanted then surprises people now."""
+LONGEST_EXPIRY: Final = timedelta(days=30)
+"""For a charger in a garage that is closed for a month."""
+
+UNFINISHED: Final = frozenset(TRANSITIONS) - FINAL
+
+log = structlog.get_logger()
+
+
+class _Batch:
+    """What is written in the next transaction, and how that went."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Instruction] = {}
+        self.events: list[EventHappened] = []
+        self.written = False
+        self.error: StoreError | None = None
+
+
+class InstructionQueue:
+    """Unfinished instructions, by charger in the order they were given."""
+
+    def __init__(self, store: Store, registry: Registry, clock: Callable[[], datetime]) -> None:
+        """Takes over what is unfinished; before the store runs, and after the ledger was replayed."""
+        self._store = store
+        self._registry = registry
+        self._clock = clock
+        self._open: dict[int, Instruction] = {}
+        self._of_charger: dict[int, dict[int, None]] = {}
+        self._coming: Counter[int] = Counter()
+        self._secrets: dict[int, str] = {}
+        self._ended: dict[int, trio.Event] = {}
+        self._batch = _Batch()
+        self._turn = trio.Lock()
+        self.on_change: Callable[[int], None] | None = None
+        """Told the charger whose instructions changed, by whoever delivers them; must not wait."""
+        self._load()
+
+    # -- questions
+
+    def chargers(self) -> list[int]:
+        """Lists the chargers that have something to be told."""
+        return list(self._of_charger)
+
+    def head(self, charger_id: int) -> Instruction | None:
+        """Gives what a charger is to be told next, or is being told."""
+        numbers = self._of_charger.get(charger_id, ())
+        # One that has just been cancelled is there until that is on disk.
+        return next((self._open[number] for number in numbers if not self._open[number].final), None)
+
+    def get(self, number: int) -> Instruction | None:
+        """Gives an instruction that has not ended."""
+        return self._open.get(number)
+
+    def message(self, instruction: Instruction) -> OcppMessage:
+        """Gives the request to send, secrets and all.
+
+        Raises:
+            RegistryError: this version cannot send it.
+        """
+        payload = self._secrets.get(instruction.instruction_id, instruction.payload)
+        return read_order(instruction.action, payload.encode()).message
+
+    @property
+    def executing(self) -> int:
+        """How many are on their way."""
+        return sum(instruction.state == "executing" for instruction in self._open.values())
+
+    async def wait_ended(self, number: int, seconds: float) -> None:
+        """Waits until an instruction has ended and that is on disk, or for some seconds."""
+        ended = self._ended.get(number)
+        if ended is not None:
+            with trio.move_on_after(seconds):
+                await ended.wait()
+
+    # -- changes
+
+    async def submit(
+        self, order: Order, *, action: str, charger: Charger, requested_by: str, expires: datetime | None = None
+    ) -> Instruction:
+        """Takes an order in; durable when it returns.
+
+        Raises:
+            RegistryError: too many wait for this charger already, or it would expire at no possible time.
+            StoreError: it could not be made durable and is forgotten.
+        """
+        now = self._clock()
+        expires = now + USUAL_EXPIRY if expires is None else expires
+        _check_expiry(action, expires, now)
+        if len(self._of_charger.get(charger.charger_id, ())) + self._coming[charger.charger_id] >= MOST_WAITING:
+            text = (
+                f"{MOST_WAITING} instructions wait for {charger.identifier} already. "
+                f"See: solarocpp instructions list --charger {charger.identifier}"
+            )
+            raise RegistryError("instruction", charger.identifier, text, status=409)
+        self._coming[charger.charger_id] += 1
+        try:
+            with trio.CancelScope(shield=True):  # it is an instruction, be whoever ordered it gone
+                made = await self._make(order, action, charger, requested_by, now, expires)
+            return made  # noqa: RET504 within the scope, mypy would expect it to swallow what is raised
+        finally:
+            self._coming[charger.charger_id] -= 1
+
+    async def _make(  # noqa: PLR0913, PLR0917 what an instruction begins with
+        self, order: Order, action: str, charger: Charger, requested_by: str, now: datetime, expires: datetime
+    ) -> Instruction:
+        def make(number: int) -> Instruction:
+            return Instruction(
+                instruction_id=number,
+                account_id=charger.account_id,
+                node_id=charger.node_id,
+                charger_id=charger.charger_id,
+                identifier=charger.identifier,
+                action=action,
+                payload=order.shown,
+                state="accepted",
+                created=now,
+                expires=expires,
+                status_date=now,
+                requested_by=requested_by,
+            )
+
+        def write(con: Connection, number: int | None = None) -> Instruction:
+            instruction = make(next_instruction_id(con) if number is None else number)
+            _write_rows(con, [instruction], [self._event("instruction_queued", instruction, now)])
+            return instruction
+
+        if order.secret:
+            number, whole = await self._store.write(next_instruction_id), order.payload.decode()
+            await self._store.secrets.write(lambda con: insert_instruction_secret(con, number, whole))
+            instruction = await self._store.write(partial(write, number=number))
+            self._secrets[number] = whole
+        else:
+            instruction = await self._store.write(write)
+        self._take_in(instruction)
+        return instruction
+
+    async def change(
+        self, instruction: Instruction, outcome: Outcome, *, requested_by: str | None = None
+    ) -> Instruction:
+        """Brings an instruction into its next state; durable when it returns.
+
+        Raises:
+            StoreError: it is in its state as before.
+        """
+        now = self._clock()
+        number = instruction.instruction_id
+        after = moved(instruction, outcome.state, now, result=outcome.result, error=outcome.error)
+        self._open[number] = after  # at once: nobody may act on the state before
+        try:
+            await self._write(after, self._events_of(after, now, requested_by))
+        except StoreError:
+            self._open[number] = instruction
+            self._announce(instruction.charger_id)
+            raise
+        if after.final:
+            await self._forget(after)
+        return after
+
+    async def note_effect(self, instruction: Instruction, effect: str) -> None:
+        """Writes down whether something came of an instruction that was accepted."""
+        await self._write(msgspec.structs.replace(instruction, effect=effect), [])
+
+    async def cancel(self, number: int, *, requested_by: str) -> Instruction:
+        """Takes an instruction back that was not sent yet.
+
+        Raises:
+            RegistryError: it is being executed, or has ended.
+        """
+        instruction = self._open.get(number)
+        if instruction is None or instruction.state not in {"accepted", "waiting"}:
+            state = "has ended" if instruction is None or instruction.final else "is being executed"
+            raise RegistryError("instruction", number, f"Instruction {number} {state}.", status=409)
+        outcome = Outcome("declined", error=f"cancelled by {requested_by}")
+        with trio.CancelScope(shield=True):
+            cancelled = await self.change(instruction, outcome, requested_by=requested_by)
+        return cancelled  # noqa: RET504 within the scope, mypy would expect it to swallow what is raised
+
+    # -- inside
+
+    def _load(self) -> None:
+        now = self._clock()
+        unfinished = self._store.read_now(lambda con: select_instructions(con, Instruction, states=UNFINISHED))
+        self._secrets = self._store.secrets.read_now(select_instruction_secrets)
+        interrupted = [
+            moved(instruction, outcome.state, now, error=outcome.error)
+            for instruction in unfinished
+            if instruction.state == "executing" and (outcome := outcome_of_restart(instruction))
+        ]
+        if interrupted:
+            events = [event for instruction in interrupted for event in self._events_of(instruction, now, None)]
+            self._store.write_now(lambda con: _write_rows(con, interrupted, events))
+        now_in = {instruction.instruction_id: instruction for instruction in (*unfinished, *interrupted)}
+        for instruction in now_in.values():
+            if not instruction.final:
+                self._take_in(instruction)
+        # Left behind by a process that ended between its two files.
+        stale = self._secrets.keys() - self._open.keys()
+        if stale:
+            self._store.secrets.write_now(lambda con: delete_instruction_secrets(con, stale))
+            self._secrets = {number: text for number, text in self._secrets.items() if number not in stale}
+
+    def _take_in(self, instruction: Instruction) -> None:
+        self._open[instruction.instruction_id] = instruction
+        self._of_charger.setdefault(instruction.charger_id, {})[instruction.instruction_id] = None
+        self._ended[instruction.instruction_id] = trio.Event()
+        self._announce(instruction.charger_id)
+
+    async def _forget(self, instruction: Instruction) -> None:
+        number = instruction.instruction_id
+        numbers = self._of_charger[instruction.charger_id]
+        del self._open[number], numbers[number]
+        if not numbers:
+            del self._of_charger[instruction.charger_id]
+        self._ended.pop(number).set()
+        self._announce(instruction.charger_id)
+        if self._secrets.pop(number, None) is not None:
+            # If it fails, the next start does it; the instruction has ended all the same.
+            with contextlib.suppress(StoreError):
+                await durably(self._store.secrets, lambda con: delete_instruction_secrets(con, [number]))
+
+    def _announce(self, charger_id: int) -> None:
+        if self.on_change is not None:
+            self.on_change(charger_id)
+
+    async def _write(self, instruction: Instruction, events: Sequence[EventHappened]) -> None:
+        """Writes with whatever else waits to be written; whoever comes first writes for all."""
+        batch = self._batch
+        batch.rows[instruction.instruction_id] = instruction
+        batch.events += events
+        async with self._turn:
+            if not batch.written:
+                batch.written = True
+                self._batch = _Batch()
+                rows, happened = list(batch.rows.values()), batch.events
+                try:
+                    await durably(self._store, partial(_write_rows, instructions=rows, events=happened))
+                except StoreError as exc:
+                    batch.error = exc
+        if batch.error is not None:
+            raise batch.error
+
+    def _events_of(self, instruction: Instruction, now: datetime, requested_by: str | None) -> Sequence[EventHappened]:
+        match instruction.state:
+            case "completed":
+                return [self._event("instruction_completed", instruction, now)]
+            case "declined" if requested_by is not None:
+                return [self._event("instruction_cancelled", instruction, now, requested_by)]
+            case "declined" | "expired":
+                return [self._event("instruction_declined", instruction, now)]
+            case _:
+                return []
+
+    @staticmethod
+    def _event(name: str, instruction: Instruction, now: datetime, requested_by: str | None = None) -> EventHappened:
+        """Makes an event with the keys of spec 9.2, and who wanted it."""
+        data: dict[str, str | int | float | bool | None] = {
+            "cp": instruction.identifier,
+            "action": instruction.action,
+            "instruction": instruction.instruction_id,
+            "by": requested_by or instruction.requested_by,
+            "message": instruction.payload if instruction.state == "accepted" else instruction.result,
+            "error": instruction.error,
+        }
+        for key in [key for key, value in data.items() if value is None]:
+            del data[key]
+        text = instruction.error or ""
+        return EventHappened(now, name, instruction.identifier, text, data, instruction.account_id)
+
+
+def _write_rows(con: Connection, instructions: Sequence[Instruction], events: Sequence[EventHappened]) -> None:
+    write_instructions(con, instructions)
+    insert_events(con, events)
+
+
+def _check_expiry(action: str, expires: datetime, now: datetime) -> None:
+    if not now < expires <= now + LONGEST_EXPIRY:
+        when = expires.strftime("%Y-%m-%dT%H:%M:%SZ")
+        text = f"{action}: an instruction expires within {LONGEST_EXPIRY.days} days from now, and {when} is not."
+        raise RegistryError("instruction", action, text)

@@ -1,0 +1,98 @@
+"""Rows of `instruction`, and of the secrets some of them hold until they have ended.
+
+What an instruction is belongs to `central_system.instructions`; here is how a frozen struct with these fields
+becomes a row. Payload and result are JSON columns, and JSON text in the struct.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+import msgspec
+
+from solarocpp.store.database import Connection
+from solarocpp.store.rows import Value, as_json, insert_rows, quoted, unfolded
+from solarocpp.store.schema import INSTRUCTION
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_COLUMNS: Final = tuple(column.name for column in INSTRUCTION.columns)
+_JSON: Final = frozenset(column.name for column in INSTRUCTION.columns if column.type == "JSON")
+_KEY: Final = "instructionId"
+
+
+def next_instruction_id(con: Connection) -> int:
+    """Gives a number that no instruction ever had."""
+    row = con.execute("SELECT nextval('instructionNumber')").fetchone()
+    assert row is not None  # noqa: S101 a SELECT without FROM has one row
+    return int(row[0])
+
+
+def write_instructions(con: Connection, instructions: Sequence[msgspec.Struct]) -> None:
+    """Writes instructions, one row each, whether they are there or not."""
+    if not instructions:
+        return
+    changes = ", ".join(f'"{name}" = excluded."{name}"' for name in _COLUMNS if name != _KEY)
+    con.execute(
+        f"INSERT INTO instruction ({quoted(_COLUMNS)}) SELECT {quoted(_COLUMNS)} "
+        f'FROM {unfolded(INSTRUCTION.name, _COLUMNS)} ON CONFLICT ("{_KEY}") DO UPDATE SET {changes}',
+        [as_json([_row(instruction) for instruction in instructions])],
+    )
+
+
+def select_instructions(  # noqa: PLR0913 one argument a filter
+    con: Connection,
+    kind: type[T],
+    *,
+    states: Collection[str] = (),
+    account_id: int | None = None,
+    charger: str | None = None,
+    number: int | None = None,
+    since: datetime | None = None,
+    limit: int | None = None,
+) -> list[T]:
+    """Reads instructions as `kind`, by number; of more than `limit` the newest."""
+    filters: list[tuple[str, object]] = [
+        (f'"{_KEY}" = ?', number),
+        ('"accountId" = ?', account_id),
+        ("identifier = ?", charger),
+        ("created >= ?", since),
+        ("list_contains(?, state)", list(states) or None),
+    ]
+    asked = [(condition, value) for condition, value in filters if value is not None]
+    where = " AND ".join(["true", *(condition for condition, _ in asked)])
+    newest = f'ORDER BY "{_KEY}" DESC' + ("" if limit is None else f" LIMIT {int(limit)}")
+    found = con.execute(
+        f"SELECT {quoted(_COLUMNS)} FROM instruction WHERE {where} {newest}", [value for _, value in asked]
+    ).fetchall()
+    return [_read(row, kind) for row in reversed(found)]
+
+
+def insert_instruction_secret(con: Connection, number: int, payload: str) -> None:
+    """Keeps a request that holds a secret; in the secrets database."""
+    insert_rows(con, "instructionSecret", [{_KEY: number, "payload": payload}])
+
+
+def delete_instruction_secrets(con: Connection, numbers: Collection[int]) -> None:
+    """Forgets requests whose instructions have ended."""
+    con.execute(f'DELETE FROM "instructionSecret" WHERE list_contains(?, "{_KEY}")', [list(numbers)])
+
+
+def select_instruction_secrets(con: Connection) -> dict[int, str]:
+    """Reads the requests that hold secrets, by the number of their instruction."""
+    return dict(con.execute(f'SELECT "{_KEY}", payload FROM "instructionSecret"').fetchall())
+
+
+def _row(instruction: msgspec.Struct) -> Mapping[str, Value]:
+    values = zip(_COLUMNS, msgspec.structs.astuple(instruction), strict=True)
+    return {
+        name: msgspec.Raw(value.encode()) if name in _JSON and isinstance(value, str) else value
+        for name, value in values
+    }
+
+
+def _read(row: Sequence[object], kind: type[T]) -> T:
+    values = [value.astimezone(UTC) if isinstance(value, datetime) else value for value in row]
+    return msgspec.convert(dict(zip(kind.__struct_fields__, values, strict=True)), kind)

@@ -194,7 +194,9 @@ def read_order(action: str, payload: bytes) -> Order:
         encoded = encode_payload(decoded.message)
         plain = without_secrets(decoded.message)
         shown = encoded if plain is decoded.message else encode_payload(plain)
-    except (ProtocolViolation, LocalProtocolError) as exc:
+    except ProtocolViolation as violation:
+        raise _refused(action, f"{action}: {violation.description}") from violation
+    except LocalProtocolError as exc:
         raise _refused(action, f"{action}: {exc}") from exc
     return Order(decoded.message, encoded, shown.decode())
 

@@ -61,6 +61,16 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "refused: messages answered with an error. repairs: what we had to overlook, and how often. "
         "json and csv have every detail.",
     ),
+    "send": Command(
+        "solarocpp.cli.send:send",
+        "Tells a charger something, and prints its answer.",
+        'send CP001 ChangeConfiguration \'{"key": "HeartbeatInterval", "value": "60"}\'',
+        "ACTION and JSON are OCPP 1.6: ChangeAvailability, ChangeConfiguration, ClearCache, DataTransfer, "
+        "GetConfiguration, RemoteStartTransaction, RemoteStopTransaction, Reset, UnlockConnector. Every field is "
+        "checked before anything is sent. A charger that is away is told when it is back and has booted; what may not "
+        "happen twice is never sent twice. Exit code 1: no answer, or an error; `Rejected` is an answer.",
+    ),
+    "instructions": Command("solarocpp.cli.instructions:app", "Shows what chargers were told, and takes it back."),
     "clocks": Command(
         "solarocpp.cli.clocks:clocks",
         "Shows whose clock is off.",
@@ -74,7 +84,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "events --tags ocpp,charger,forbidden",
         "The newest is last; what happened several times in a row is one line. Below is what to do about it, and for "
         "which charger. Tags are SolarNetwork's: ocpp,charger with forbidden (refused), connected or disconnected; "
-        "ocpp,message,sent,error (a message answered with an error). json and csv have every detail.",
+        "ocpp,message,sent,error (a message answered with an error); ocpp,instruction with queued, ack or error. "
+        "json and csv have every detail.",
     ),
     "sessions": Command(
         "solarocpp.cli.questions:sessions",

@@ -40,10 +40,11 @@ from solarocpp.store.events import insert_events
 from solarocpp.store.instructions import (
     delete_instruction_secrets,
     insert_instruction_secret,
+    insert_instructions,
     next_instruction_id,
     select_instruction_secrets,
     select_instructions,
-    write_instructions,
+    update_instructions,
 )
 from solarocpp.store.registry import Connection
 
@@ -176,7 +177,8 @@ class InstructionQueue:
 
         def write(con: Connection, number: int | None = None) -> Instruction:
             instruction = make(next_instruction_id(con) if number is None else number)
-            _write_rows(con, [instruction], [self._event("instruction_queued", instruction, now)])
+            insert_instructions(con, [instruction])
+            insert_events(con, [self._event("instruction_queued", instruction, now)])
             return instruction
 
         if order.secret:
@@ -243,7 +245,7 @@ class InstructionQueue:
         ]
         if interrupted:
             events = [event for instruction in interrupted for event in self._events_of(instruction, now, None)]
-            self._store.write_now(lambda con: _write_rows(con, interrupted, events))
+            self._store.write_now(lambda con: _write_changes(con, interrupted, events))
         now_in = {instruction.instruction_id: instruction for instruction in (*unfinished, *interrupted)}
         for instruction in now_in.values():
             if not instruction.final:
@@ -288,7 +290,7 @@ class InstructionQueue:
                 self._batch = _Batch()
                 rows, happened = list(batch.rows.values()), batch.events
                 try:
-                    await durably(self._store, partial(_write_rows, instructions=rows, events=happened))
+                    await durably(self._store, partial(_write_changes, instructions=rows, events=happened))
                 except StoreError as exc:
                     batch.error = exc
         if batch.error is not None:
@@ -322,8 +324,8 @@ class InstructionQueue:
         return EventHappened(now, name, instruction.identifier, text, data, instruction.account_id)
 
 
-def _write_rows(con: Connection, instructions: Sequence[Instruction], events: Sequence[EventHappened]) -> None:
-    write_instructions(con, instructions)
+def _write_changes(con: Connection, instructions: Sequence[Instruction], events: Sequence[EventHappened]) -> None:
+    update_instructions(con, instructions)
     insert_events(con, events)
 
 

@@ -21,6 +21,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 _COLUMNS: Final = tuple(column.name for column in INSTRUCTION.columns)
 _JSON: Final = frozenset(column.name for column in INSTRUCTION.columns if column.type == "JSON")
 _KEY: Final = "instructionId"
+_CHANGING: Final = ("state", "statusDate", "result", "error", "effect")
 
 
 def next_instruction_id(con: Connection) -> int:
@@ -30,16 +31,23 @@ def next_instruction_id(con: Connection) -> int:
     return int(row[0])
 
 
-def write_instructions(con: Connection, instructions: Sequence[msgspec.Struct]) -> None:
-    """Writes instructions, one row each, whether they are there or not."""
-    if not instructions:
-        return
-    changes = ", ".join(f'"{name}" = excluded."{name}"' for name in _COLUMNS if name != _KEY)
-    con.execute(
-        f"INSERT INTO instruction ({quoted(_COLUMNS)}) SELECT {quoted(_COLUMNS)} "
-        f'FROM {unfolded(INSTRUCTION.name, _COLUMNS)} ON CONFLICT ("{_KEY}") DO UPDATE SET {changes}',
-        [as_json([_row(instruction) for instruction in instructions])],
-    )
+def insert_instructions(con: Connection, instructions: Sequence[msgspec.Struct]) -> None:
+    """Inserts instructions that are not there yet."""
+    insert_rows(con, INSTRUCTION.name, [_row(instruction) for instruction in instructions])
+
+
+def update_instructions(con: Connection, instructions: Sequence[msgspec.Struct]) -> None:
+    """Writes what changes of instructions that are there; of each its newest state only.
+
+    An upsert of whole rows took seven times as long (35 ms of CPU a statement, this 5, for one row as for 50).
+    """
+    if instructions:
+        changes = ", ".join(f'"{name}" = n."{name}"' for name in _CHANGING)
+        con.execute(
+            f"UPDATE instruction SET {changes} FROM {unfolded(INSTRUCTION.name, [_KEY, *_CHANGING])} AS n "
+            f'WHERE instruction."{_KEY}" = n."{_KEY}"',
+            [as_json([_row(instruction, (_KEY, *_CHANGING)) for instruction in instructions])],
+        )
 
 
 def select_instructions(  # noqa: PLR0913 one argument a filter
@@ -85,11 +93,12 @@ def select_instruction_secrets(con: Connection) -> dict[int, str]:
     return dict(con.execute(f'SELECT "{_KEY}", payload FROM "instructionSecret"').fetchall())
 
 
-def _row(instruction: msgspec.Struct) -> Mapping[str, Value]:
+def _row(instruction: msgspec.Struct, columns: Collection[str] = _COLUMNS) -> Mapping[str, Value]:
     values = zip(_COLUMNS, msgspec.structs.astuple(instruction), strict=True)
     return {
         name: msgspec.Raw(value.encode()) if name in _JSON and isinstance(value, str) else value
         for name, value in values
+        if name in columns
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final, Protocol, runtime_checkable
 
 import msgspec
 from litestar import Router, delete, get, post
@@ -35,6 +35,7 @@ DEFAULT_LIMIT: Final = 100
 Wait = Annotated[float, msgspec.Meta(ge=0, le=MOST_WAIT_S)]
 
 
+@runtime_checkable  # litestar asks of each dependency whether it is what it says
 class Queue(Protocol):
     """What takes orders in, and delivers them where something listens for chargers."""
 
@@ -123,7 +124,7 @@ async def list_instructions(  # noqa: PLR0913, PLR0917 one argument a parameter
     store: NamedDependency[Store],
     caller: NamedDependency[Caller],
     charger: Annotated[str | None, QueryParameter()] = None,
-    state: Annotated[State | None, QueryParameter()] = None,
+    in_state: Annotated[State | None, QueryParameter(name="state")] = None,
     since: Annotated[str | None, QueryParameter()] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
 ) -> list[InstructionView]:
@@ -132,7 +133,7 @@ async def list_instructions(  # noqa: PLR0913, PLR0917 one argument a parameter
     ask = partial(
         select_instructions,
         kind=Instruction,
-        states=() if state is None else (state,),
+        states=() if in_state is None else (in_state,),
         account_id=caller.account_id,
         charger=charger,
         since=start,

@@ -14,11 +14,15 @@ from solarocpp.cli import COMMANDS, make_cli
 
 # They run until somebody stops them; their own tests start them.
 ENDLESS = frozenset({"serve", "demo", "simulate"})
-# They name a server that nobody runs, or what nobody sent or has (test_cli_reset, test_cli_transfers run those).
+# They name a server that nobody runs, or what nobody sent or has (test_cli_reset, test_cli_transfers, test_cli_send run
+# those).
 AWAY = frozenset(
     {
+        ("instructions", "cancel"),
+        ("instructions", "show"),
         ("reset", "add"),
         ("reset", "remove"),
+        ("send",),
         ("tls", "check"),
         ("firmware", "add"),
         ("firmware", "remove"),
@@ -78,6 +82,9 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("firmware", "add"),
         ("firmware", "list"),
         ("firmware", "remove"),
+        ("instructions", "cancel"),
+        ("instructions", "list"),
+        ("instructions", "show"),
         ("links",),
         ("node", "list"),
         ("node", "set"),
@@ -86,6 +93,7 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("reset", "add"),
         ("reset", "list"),
         ("reset", "remove"),
+        ("send",),
         ("serve",),
         ("sessions",),
         ("settings", "set"),

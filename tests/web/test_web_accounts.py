@@ -19,6 +19,7 @@ import msgspec
 import pytest
 from served import NOW, TOKEN, FakeLink, Served
 
+from solarocpp.central_system.instructions import read_order
 from solarocpp.metering.datums import Datum, SessionProperties
 from solarocpp.ocpp.datatypes import SourceId
 from solarocpp.registry import (
@@ -88,6 +89,8 @@ async def fill(api: Served, account_id: int, word: str, node: int) -> str:
     reset = ResetRecord(0, NOW, node, source, "wattHours", 1.0, 0.0, f"{word} meter", NOW)
     await api.store.write(lambda con: insert_reset(con, reset))
     await api.app.state["transferring"].offer_upload(charger, "diagnostics")
+    transfer = read_order("DataTransfer", b'{"vendorId":"%s"}' % word.encode())
+    await api.queue.submit(transfer, action="DataTransfer", charger=charger, requested_by=f"{word}-program")
     return text
 
 
@@ -159,6 +162,10 @@ DECISIONS: dict[str, list[Try]] = {
     "GET /api/firmware": WHOLE_BOX,
     "PUT /api/firmware/{name}": [Try(403, "forbidden", "{word}.bin")],
     "DELETE /api/firmware/{name}": [Try(403, "forbidden", "{word}.bin")],
+    "GET /api/instructions": LISTING,
+    "POST /api/instructions": named("charger", "", {"charger": "{word}-cp", "action": "ClearCache"}),
+    "GET /api/instructions/{number}": named("instruction", "1"),
+    "DELETE /api/instructions/{number}": named("instruction", "1"),
     "PATCH /api/nodes/{number}": [Try(404, "node_unknown", "{node}", {"name": "x", "timeZone": "Asia/Tokyo"})],
     "PATCH /api/settings": [Try(200, body={"publish": False})],
     "POST /api/chargers": [
@@ -191,11 +198,13 @@ PARAMETERS: dict[str, list[str]] = {
     "node": ["{node}", "1"],
     "properties": ["wattHours"],
     "since": ["2026-01-01"],
+    "state": ["accepted", "declined"],
     "source": ["/{word}/**", "**"],
     "tags": ["ocpp", "forbidden"],
     "token": ["{word}-tag"],
     "type": ["Difference"],
     "until": ["2027-01-01"],
+    "wait": ["0"],
 }
 
 
@@ -381,7 +390,7 @@ async def test_whoever_has_the_whole_box_may_speak_for_an_account(box: Box) -> N
     for token in (TOKEN, text):
         async with box.api.as_caller(token) as http:
             assert {row["identifier"] for row in (await http.get("/api/links")).json()} == {"quay-cp", "mill-cp"}
-            assert len((await http.get("/api/events")).json()["rows"]) == 4
+            assert len((await http.get("/api/events")).json()["rows"]) == 6
             # What is changed without an account is account 1's, which a box with one never names.
             assert [row["identifier"] for row in (await http.get("/api/chargers")).json()] == ["quay-cp"]
             assert len((await http.get("/api/accounts")).json()) == 2

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 import trio_websocket
@@ -24,8 +25,9 @@ def meter_values(unique_id: str, minute: int) -> list[Any]:
     return [2, unique_id, "MeterValues", {"connectorId": 1, "meterValue": [reading]}]
 
 
-async def exchange(ws: trio_websocket.WebSocketConnection, frame: list[Any]) -> list[Any]:
-    await ws.send_message(json.dumps(frame))
+async def exchange(ws: trio_websocket.WebSocketConnection, *frames: list[Any]) -> list[Any]:
+    for frame in frames:
+        await ws.send_message(json.dumps(frame))
     with trio.fail_after(10):
         return json.loads(await ws.get_message())
 
@@ -88,3 +90,38 @@ async def test_a_graceful_stop_answers_what_was_received_and_says_it_comes_back(
         assert con.sql("SELECT count(*) FROM datum").fetchall() == [(answered,)]
     assert not (data / "solarocpp.duckdb.wal").exists()
     assert not (data / "server.json").exists()
+
+
+async def test_nothing_is_sent_that_cannot_be_written_down(
+    tmp_path: Path, solarocpp_cli: Callable[..., Any], running_server: Callable[..., Any]
+) -> None:
+    """With a full disk no order is taken in or taken back, and what waits is sent when there is space again."""
+    data = tmp_path / "data"
+    solarocpp_cli(data, "charger", "add", "CP001")
+    solarocpp_cli(data, "credential", "add", "depot", "--password-stdin", stdin="correct horse battery")
+    basic = b"Basic " + base64.b64encode(b"depot:correct horse battery")
+    reset = {"charger": "CP001", "action": "Reset", "payload": {"type": "Soft"}}
+    with running_server(data) as server:
+        _, hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+        headers = {"Authorization": f"Bearer {server.token}"}
+        async with httpx.AsyncClient(base_url=f"http://{server.web}/api", headers=headers, trust_env=False) as http:
+            assert (await http.post("/instructions", json=reset)).status_code == 201
+            resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (1, hard))
+            assert (await http.post("/instructions", json=reset)).status_code == 507
+            assert (await http.delete("/instructions/1")).status_code == 507
+            async with trio_websocket.open_websocket_url(
+                f"{server.url()}/CP001", subprotocols=["ocpp1.6"], extra_headers=[(b"Authorization", basic)]
+            ) as ws:
+                boot = {"chargePointVendor": "ACME", "chargePointModel": "One"}
+                assert (await exchange(ws, [2, "b", "BootNotification", boot]))[1] == "b"
+                asked = json.loads(await ws.get_message())
+                assert asked[2] == "GetConfiguration"  # how many connectors: nobody's order
+                assert (await exchange(ws, [3, asked[1], {}], [2, "h", "Heartbeat", {}]))[:2] == [3, "h"]
+                resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+                with trio.fail_after(10):
+                    told = json.loads(await ws.get_message())
+                assert told[2:] == ["Reset", {"type": "Soft"}]
+                await ws.send_message(json.dumps([3, told[1], {"status": "Accepted"}]))
+                ended = (await http.get("/instructions/1", params={"wait": 10})).json()
+                assert (ended["state"], ended["result"]) == ("completed", {"status": "Accepted"})
+                assert len((await http.get("/instructions")).json()) == 1

@@ -32,13 +32,14 @@ PATIENCE_S = 5.0
 class ChargePoint:
     """One end of a WebSocket, spoken by hand."""
 
-    def __init__(self, ws: trio_websocket.WebSocketConnection) -> None:
+    def __init__(self, ws: trio_websocket.WebSocketConnection, patience_s: float) -> None:
         self._ws = ws
+        self._patience_s = patience_s
 
     async def say(self, action: str, payload: dict[str, Any]) -> None:
         """Sends a CALL and waits for its answer."""
         await self.send([2, action, action, payload])
-        with trio.fail_after(PATIENCE_S):
+        with trio.fail_after(self._patience_s):
             while json.loads(await self._ws.get_message())[1] != action:
                 pass
 
@@ -56,7 +57,7 @@ class ChargePoint:
 
     async def told(self) -> tuple[str, str, dict[str, Any]]:
         """Waits for a CALL: its id, action and payload."""
-        with trio.fail_after(PATIENCE_S):
+        with trio.fail_after(self._patience_s):
             kind, unique_id, action, payload = json.loads(await self._ws.get_message())
         assert kind == 2
         return unique_id, action, payload
@@ -64,7 +65,7 @@ class ChargePoint:
     async def hears_nothing(self) -> bool:
         """Whether nothing comes before the answer to a heartbeat: the server had the time to say something."""
         await self.send([2, "h", "Heartbeat", {}])
-        with trio.fail_after(PATIENCE_S):
+        with trio.fail_after(self._patience_s):
             return bool(json.loads(await self._ws.get_message())[1] == "h")
 
     async def answers(self, action: str, answer: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +79,10 @@ class ChargePoint:
 class Told:
     """A server that delivers, without its API."""
 
-    def __init__(self, services: Services, address: str, queue: InstructionQueue, delivery: Delivery) -> None:
+    def __init__(
+        self, services: Services, address: str, queue: InstructionQueue, delivery: Delivery, patience_s: float
+    ) -> None:
+        self._patience_s = patience_s
         self.services = services
         self.queue = queue
         self.delivery = delivery
@@ -105,7 +109,7 @@ class Told:
 
     async def ended(self, number: int) -> Instruction:
         """Waits for the end of an instruction and reads it from the disk."""
-        await self.queue.wait_ended(number, PATIENCE_S)
+        await self.queue.wait_ended(number, self._patience_s)
         return await self.stored(number)
 
     async def stored(self, number: int) -> Instruction:
@@ -115,7 +119,7 @@ class Told:
 
     async def until(self, number: int, state: str) -> None:
         """Waits until the disk shows a state."""
-        with trio.fail_after(PATIENCE_S):
+        with trio.fail_after(self._patience_s):
             while (await self.stored(number)).state != state:
                 pass
 
@@ -132,7 +136,7 @@ class Told:
             extra_headers=[(b"Authorization", BASIC)],
         ) as ws:
             try:
-                yield ChargePoint(ws)
+                yield ChargePoint(ws, self._patience_s)
             finally:
                 await ws.aclose()
                 await ws._stream.aclose()
@@ -146,7 +150,7 @@ class Told:
 
 
 @asynccontextmanager
-async def telling(directory: Path, **settings: Any) -> AsyncIterator[Told]:
+async def telling(directory: Path, patience_s: float = PATIENCE_S, **settings: Any) -> AsyncIterator[Told]:
     """Runs a server that delivers, with chargers CP001 to CP003; its wall clock goes as Trio's does."""
     began = trio.current_time()
     fresh = not (directory / "solarocpp.duckdb").exists()
@@ -172,7 +176,7 @@ async def telling(directory: Path, **settings: Any) -> AsyncIterator[Told]:
         async with trio.open_nursery() as links:
             address = await nursery.start(Gateway(services).serve, links)
             await links.start(delivery.run)
-            yield Told(services, address, queue, delivery)
+            yield Told(services, address, queue, delivery, patience_s)
             links.cancel_scope.cancel()
         nursery.cancel_scope.cancel()
     store.close()

@@ -65,10 +65,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "solarocpp.cli.send:send",
         "Tells a charger something, and prints its answer.",
         'send CP001 ChangeConfiguration \'{"key": "HeartbeatInterval", "value": "60"}\'',
-        "ACTION and JSON are OCPP 1.6: ChangeAvailability, ChangeConfiguration, ClearCache, DataTransfer, "
-        "GetConfiguration, RemoteStartTransaction, RemoteStopTransaction, Reset, UnlockConnector. Every field is "
-        "checked before anything is sent. A charger that is away is told when it is back and has booted; what may not "
-        "happen twice is never sent twice. Exit code 1: no answer, or an error; `Rejected` is an answer.",
+        "ACTION and JSON are those of OCPP 1.6 and its security extension: GetConfiguration, Reset, "
+        "SetChargingProfile and so on. Every field is checked before anything is sent. A charger that is away is told "
+        "when it is back and has booted; what may not happen twice is never sent twice. Exit code 1: no answer, or an "
+        "error; `Rejected` is an answer.",
     ),
     "instructions": Command("solarocpp.cli.instructions:app", "Shows what chargers were told, and takes it back."),
     "clocks": Command(

@@ -25,7 +25,7 @@ from solarocpp.store.instructions import select_instructions
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BASIC = b"Basic " + base64.b64encode(b"depot:correct horse battery")
-PATIENCE_S = 5.0
+PATIENCE_S = 10.0
 """For what happens in milliseconds."""
 
 
@@ -134,6 +134,8 @@ class Told:
             f"ws://{self._address}/ocpp/j/v16/{identifier}",
             subprotocols=["ocpp1.6"],
             extra_headers=[(b"Authorization", BASIC)],
+            connect_timeout=self._patience_s,
+            disconnect_timeout=self._patience_s,
         ) as ws:
             try:
                 yield ChargePoint(ws, self._patience_s)

@@ -118,7 +118,7 @@ async def test_a_start_that_is_followed_by_something_is_seen(told: Told) -> None
         await charge_point.status(1, "Preparing")  # somebody else's
         assert (await told.stored(number)).effect is None
         await charge_point.status(2, "Preparing")
-        with trio.fail_after(5):
+        with trio.fail_after(10):
             while (await told.stored(number)).effect is None:
                 pass
         assert (await told.stored(number)).effect == "seen"
@@ -130,7 +130,7 @@ async def test_a_start_that_is_seen_before_it_is_answered_counts(told: Told) -> 
         unique_id, *_ = await charge_point.told()
         await charge_point.status(1, "Preparing")
         await charge_point.send([3, unique_id, {"status": "Accepted"}])
-        with trio.fail_after(5):
+        with trio.fail_after(10):
             while (await told.stored(number)).effect is None:
                 pass
         assert (await told.stored(number)).effect == "seen"
@@ -143,7 +143,7 @@ async def test_a_reset_is_seen_by_the_next_link(told: Told) -> None:
         await told.ended(number)
     assert (await told.stored(number)).effect is None
     async with told.booted():
-        with trio.fail_after(5):
+        with trio.fail_after(10):
             while (await told.stored(number)).effect is None:
                 pass
         assert (await told.stored(number)).effect == "seen"

@@ -159,12 +159,18 @@ async def _serve_services(  # noqa: PLR0913, PLR0917 the parts of a server
                 log.info("stopping", links=len(roster))
                 listener_nursery.cancel_scope.cancel()
                 with trio.CancelScope(shield=True):
-                    await delivery.finish(config.drain_deadline_s)
-                    drained = await roster.drain(config.drain_deadline_s)
-                    await roster.close_all(1012, "the server restarts", CLOSE_DEADLINE_S)
-                    log.debug("stopping", drained=drained)
+                    await _end_links(services, delivery)
                 links_scope.cancel()
         service_nursery.cancel_scope.cancel()
+
+
+async def _end_links(services: Services, delivery: Delivery) -> None:
+    """First what we asked is answered, while links are still read; then what they asked."""
+    roster, patience_s = services.roster, services.config.drain_deadline_s
+    await delivery.finish(patience_s)
+    drained = await roster.drain(patience_s)
+    await roster.close_all(1012, "the server restarts", CLOSE_DEADLINE_S)
+    log.debug("stopping", drained=drained)
 
 
 async def _keep_store(services: Services) -> None:

@@ -12,11 +12,13 @@ import trio
 from stored import CP001, OUTLET, SESSION, T, at, ended, exchange, observed, record_all, rows, running, started
 
 import solarocpp.query as q
+from solarocpp.central_system.instructions import Instruction, State
 from solarocpp.metering.datums import Datum, SessionProperties
 from solarocpp.ocpp.datatypes import SourceId
 from solarocpp.store import Exchange, Store, retention
 from solarocpp.store.effects import DatumObserved, Effect, EventHappened, SessionStarted, SignedReadingKept
 from solarocpp.store.health import inspect_store
+from solarocpp.store.instructions import insert_instructions
 from solarocpp.store.retention import Keep, apply_retention, run_retention
 
 DAY_S = 86_400
@@ -194,3 +196,30 @@ async def test_a_server_applies_it_again_and_again(tmp_path: Path, monkeypatch: 
             await rounds[3].wait()  # the third had the new time
             assert column(store, "SELECT count(*) FROM event") == [1]
             nursery.cancel_scope.cancel()
+
+
+async def test_instructions_go_from_their_end_and_what_has_not_ended_stays(tmp_path: Path) -> None:
+    """The state dates of a table that is not in their order: what ended late stays, be it ordered early."""
+
+    def told(number: int, state: State, day: int) -> Instruction:
+        return Instruction(
+            instruction_id=number,
+            account_id=1,
+            node_id=1,
+            charger_id=1,
+            identifier="CP001",
+            action="ClearCache",
+            payload="{}",
+            state=state,
+            created=T,
+            expires=at(30 * DAY_S),
+            status_date=at(day * DAY_S),
+            requested_by="a test",
+        )
+
+    instructions = [told(1, "completed", 6), told(2, "declined", 1), told(3, "waiting", 0), told(4, "expired", 2)]
+    async with running(tmp_path) as store:
+        await store.write(lambda con: insert_instructions(con, instructions))
+        keep = Keep(instruction=timedelta(days=3))
+        assert await apply_retention(store, keep, at(7 * DAY_S)) == {"instruction": 2}
+        assert column(store, 'SELECT "instructionId" FROM instruction ORDER BY 1') == [1, 3]

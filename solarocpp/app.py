@@ -27,13 +27,19 @@ import structlog
 import trio
 
 from solarocpp.central_system import CentralSystem, Transactions
+from solarocpp.central_system.context import nobody_signs
+from solarocpp.central_system.instructions import read_order
 from solarocpp.central_system.replay import replayed_effects
-from solarocpp.config import Config
+from solarocpp.certificates.folder import TlsFolder
+from solarocpp.config import TLS_FOLDER, Config
 from solarocpp.gateway import Gateway, Roster, Services
 from solarocpp.gateway.peers import Peer
 from solarocpp.instructions import Delivery, InstructionQueue
+from solarocpp.ocpp.decoding import encode_payload
+from solarocpp.ocpp.messages import OcppMessage
 from solarocpp.query.quack import QuackServer
 from solarocpp.registry import Registry
+from solarocpp.signing import Signing
 from solarocpp.store import Store, open_store
 from solarocpp.store.ledger import last_exchanges
 from solarocpp.store.retention import Keep, run_retention
@@ -94,7 +100,10 @@ async def serve(
     try:
         registry = Registry.load(store)
         transactions = Transactions(store.transactions(), store.store_id)
-        central = CentralSystem(registry, transactions, boot_interval_s=config.boot_interval_s)
+        folder = TlsFolder(config.data_dir / TLS_FOLDER)
+        signing = Signing(folder, registry, store, clock) if config.sign_certificates else None
+        may_sign = nobody_signs if signing is None else signing.may_sign
+        central = CentralSystem(registry, transactions, boot_interval_s=config.boot_interval_s, may_sign=may_sign)
         replay_tail(store, central)
         roster = Roster()
         queue = InstructionQueue(store, registry, clock)
@@ -104,6 +113,8 @@ async def serve(
         async with trio.open_nursery() as store_nursery:
             await store_nursery.start(store.run)
             try:
+                if signing is not None:
+                    store_nursery.start_soon(signing.run, partial(_tell, registry, queue))
                 await _serve_services(services, queue, live_sql, stop, hangups, task_status)
             finally:
                 store_nursery.cancel_scope.cancel()
@@ -148,7 +159,7 @@ async def _serve_services(  # noqa: PLR0913, PLR0917 the parts of a server
                     serve_quack = partial(web.serve_quack, services.store, live_sql, config.quack, opens)
                     addresses["quack"] = await service_nursery.start(serve_quack, config.sql_deadline_s)
                 if config.files_address is not None:
-                    serve_files = partial(web.serve_files, app, config.files, config.tls_files)
+                    serve_files = partial(web.serve_files, app, config.files, config.files_url, config.tls_files)
                     addresses["files"] = await service_nursery.start(serve_files)
                 _announce(services, addresses)
                 task_status.started(
@@ -171,6 +182,17 @@ async def _end_links(services: Services, delivery: Delivery) -> None:
     drained = await roster.drain(patience_s)
     await roster.close_all(1012, "the server restarts", CLOSE_DEADLINE_S)
     log.debug("stopping", drained=drained)
+
+
+async def _tell(registry: Registry, queue: InstructionQueue, charger_id: int, request: OcppMessage) -> None:
+    """Queues what the server itself wants a charger to do."""
+    try:
+        charger = registry.charger(charger_id)
+    except KeyError:  # removed meanwhile
+        return
+    action = type(request).__name__.removesuffix("Request")
+    order = read_order(action, encode_payload(request))
+    await queue.submit(order, action=action, charger=charger, requested_by="solarocpp")
 
 
 async def _keep_store(services: Services) -> None:

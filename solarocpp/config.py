@@ -17,6 +17,9 @@ import msgspec
 
 from solarocpp.errors import ConfigError
 
+TLS_FOLDER = "tls"
+"""Folder of the data directory that `solarocpp tls init` makes certificates in."""
+
 
 class Address(NamedTuple):
     """Where a listener binds."""
@@ -101,6 +104,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """
     client_auth: Literal["certificate", "both", "either"] = "certificate"
     """With `client_ca` or `client_cert_header`: chargers need a certificate, that and a password, or one of the two."""
+    sign_certificates: bool = False
+    """Whether chargers that ask for a certificate get one of the authority of `tls init`. Off: it lets a charger in for
+    a year, whatever becomes of its password.
+    """
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks that may say who is behind them: PROXY protocol, `Forwarded`, `X-Forwarded-For`."""
     client_cert_header: str = ""

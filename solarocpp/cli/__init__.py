@@ -115,12 +115,18 @@ COMMANDS: Final[Mapping[str, Command]] = {
         'sql "FROM session WHERE energy > $least LIMIT 5" --param least=1000',
         "SHOW TABLES and DESCRIBE session tell what there is; data/README.md explains it.",
     ),
+    "diagnostics": Command(
+        "solarocpp.cli.diagnostics:diagnostics",
+        "Has a charger send its diagnostics or a log.",
+        "diagnostics CP001 --since 2026-03-01",
+        "The server must offer a place for files: serve --files :9001. The charger is given a one-time URL there.",
+    ),
     "transfer": Command(
         "solarocpp.cli.transfer:app",
         "Shows and fetches files that chargers sent.",
         more="A charger is given a one-time URL of the listener `serve --files`; bytes count while they arrive.",
     ),
-    "firmware": Command("solarocpp.cli.firmware:app", "Keeps firmware that chargers fetch."),
+    "firmware": Command("solarocpp.cli.firmware:app", "Keeps firmware, and has chargers fetch it."),
     "export": Command(
         "solarocpp.cli.files:export",
         "Writes Parquet files of what is new or changed.",

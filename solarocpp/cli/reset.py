@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -11,6 +10,7 @@ from solarocpp.cli.client import reach_api
 from solarocpp.cli.confirm import confirm_removal
 from solarocpp.cli.options import HERE, Format, Where, Yes
 from solarocpp.cli.output import print_objects, remark
+from solarocpp.cli.times import moment
 
 app = App("reset", help_format="plaintext", help_epilogue="Example: solarocpp reset list")
 
@@ -35,7 +35,7 @@ async def add(  # noqa: PLR0913 one argument an option
     """Enters a meter change; sessions around it get their energy again."""
     order = {
         "sourceId": source,
-        "at": _moment(at),
+        "at": moment(at),
         "final": final,
         "start": start,
         "property": property,
@@ -69,12 +69,3 @@ async def remove(
         if confirm_removal(f"meter change {number}", "Energies are computed again without it.", yes=yes):
             await api.delete("resets", str(number))
             print(f"Meter change {number} is removed.")
-
-
-def _moment(text: str) -> str:
-    """Gives a time its zone; what is no time at all the API refuses, saying so."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return text if moment.tzinfo else f"{moment.isoformat()}Z"

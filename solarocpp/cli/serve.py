@@ -29,6 +29,9 @@ class Certificates:
             "or by one of both."
         ),
     ] = "certificate"
+    sign_certificates: Annotated[
+        bool, Parameter(negative="", help="Give chargers that ask for a certificate one of the CA of `tls init`.")
+    ] = False
 
 
 @Parameter(name="*", group=DOOR)

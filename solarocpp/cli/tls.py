@@ -13,7 +13,7 @@ from cyclopts import App, Parameter, validators
 from solarocpp.cli.client import reach_api
 from solarocpp.cli.options import HERE, Where
 from solarocpp.cli.output import remark
-from solarocpp.config import parse_address
+from solarocpp.config import TLS_FOLDER, parse_address
 from solarocpp.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ app = App("tls", help_format="plaintext", help_epilogue="Example: solarocpp tls 
 AT_LEAST_ONE = validators.Number(gte=1)
 DAYS: Final = 825
 """The longest that strict clients accept of a server; a charger's has nobody who limits it."""
-TLS_FOLDER: Final = "tls"
 
 
 @app.command(help_epilogue="Example: solarocpp tls init --name ocpp.example.org --charger CP001")

@@ -73,6 +73,7 @@ class LinkJournal:
             link_id=self.link_id,
             peer=str(self._peer),
             via=self._peer.via,
+            reached=self._peer.reached,
             tls=self._peer.tls,
             certificate=self._certificate,
             profile=self._admitted.claim.profile,

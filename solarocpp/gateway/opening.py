@@ -78,7 +78,8 @@ class Opening:
         """Waits for the request head; None: it came to nothing, which is noted."""
         with trio.move_on_after(deadline_s) as patience:
             name = self._tcp.socket.getpeername()  # raises where the peer has reset the connection already
-            self.peer = Peer(plain_address(name[0]), name[1])
+            ours = self._tcp.socket.getsockname()
+            self.peer = Peer(plain_address(name[0]), name[1], reached=plain_address(ours[0]))
             return await self._open(patience, deadline_s)
         if patience.cancelled_caught:
             if self._waits_for:

@@ -29,6 +29,8 @@ class Peer(msgspec.Struct, frozen=True):
     tls: str | None = None
     """TLS version, like `TLSv1.3`; None: in the clear. Behind a proxy: what it says."""
     certificate: PeerCertificate | None = None
+    reached: str = ""
+    """The address of ours that it dialled; empty: a proxy did."""
 
     def __str__(self) -> str:
         """Writes `HOST:PORT`, without port where a proxy did not tell it."""

@@ -33,6 +33,8 @@ class LinkInfo(msgspec.Struct, frozen=True, rename="camel"):
     """Where the charger connects from, `HOST:PORT`."""
     via: str | None
     """The trusted proxy in between."""
+    reached: str
+    """The address of ours that the charger dialled; empty: a proxy did."""
     tls: str | None
     """TLS version; None: in the clear."""
     certificate: str | None

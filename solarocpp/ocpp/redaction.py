@@ -26,6 +26,8 @@ _SECRET_KEYS: Final = re.compile("authori[sz]ation_?key|passw|passphrase|pwd|sec
 _USER_INFO: Final = re.compile(r"(?<=://)(?:[^\s@/]*:.*|[^\s@/]+)@")
 # `?token=...`: what signs a URL for one upload is good for whoever reads it.
 _SIGNATURE: Final = re.compile(r"([?&][^=&#\s]*(?:token|sig|secret|passw|key)[^=&#\s]*=)[^&#\s]+", re.IGNORECASE)
+# Our own one-time URLs (`web.file_exchange`): whoever has what stands there may send or fetch the file.
+_ONE_TIME: Final = re.compile(r"(?<=/files/)[\w-]{43}(?=/|$)")
 
 
 def without_secrets(message: M) -> M:
@@ -40,6 +42,7 @@ def _scrubbed(value: object) -> object:
         if "://" not in value:
             return value
         plain = _SIGNATURE.sub(r"\1*", _USER_INFO.sub("*@", value))
+        plain = _ONE_TIME.sub("*", plain)
         return value if plain == value else plain
     if isinstance(value, tuple):
         items = tuple(map(_scrubbed, value))

@@ -16,6 +16,7 @@ both. This package refuses to know the gateway: what it shows of links it is han
     health      whether all is well     answers   what is shown
     files       exports, snapshots      lines     how far long work is
     transfers   files of chargers       transferring   their state
+    file_orders what makes them come and go
 
 `file_exchange` is an app of its own, on a listener that chargers reach: one-time URLs and nothing else.
 """
@@ -35,7 +36,19 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from solarocpp.registry import Registry
 from solarocpp.store import Store
-from solarocpp.web import accounts, files, health, instructions, management, nodes, questions, resets, sql, transfers
+from solarocpp.web import (
+    accounts,
+    file_orders,
+    files,
+    health,
+    instructions,
+    management,
+    nodes,
+    questions,
+    resets,
+    sql,
+    transfers,
+)
 from solarocpp.web.access import open_to_this_process, provide_caller
 from solarocpp.web.failures import answer_failure
 from solarocpp.web.file_exchange import serve_files
@@ -81,6 +94,7 @@ def make_app(
             instructions.router,
             nodes.router,
             transfers.router,
+            file_orders.router,
             health.router,
             health.show_health,
         ],

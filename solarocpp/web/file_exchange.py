@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ from multipart import (  # type: ignore[import-untyped]  # litestar reads forms 
 
 from solarocpp.errors import FileRefused, SolarOcppError
 from solarocpp.web.serving import serve_asgi
-from solarocpp.web.transferring import Transferring
+from solarocpp.web.transferring import Listening, Transferring
 
 # A modem that stalls for longer has lost its connection and will begin again.
 STALL_S: Final = 120.0
@@ -45,17 +46,25 @@ log = structlog.get_logger()
 async def serve_files(
     api: Litestar,
     bind: str,
+    url: str,
     tls: tuple[Path, Path] | None,
     *,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves the files of an API's transfers to chargers, until the caller is cancelled.
 
+    `url` is what chargers are told instead of the address they reached us at; empty: that address.
+
     Raises:
         ConfigError: the address cannot be bound.
     """
-    app = make_file_app(api.state["transferring"])
-    await serve_asgi(app, bind, "files", tls=tls, task_status=task_status)
+    transferring: Transferring = api.state["transferring"]
+    app = make_file_app(transferring)
+    async with trio.open_nursery() as nursery:
+        address = await nursery.start(partial(serve_asgi, app, bind, "files", tls=tls))
+        scheme, port = "http" if tls is None else "https", int(address.rpartition(":")[2])
+        transferring.listen(Listening(scheme, port, url))
+        task_status.started(address)
 
 
 def make_file_app(transferring: Transferring) -> Litestar:

@@ -27,6 +27,7 @@ MOST_UPLOAD_BYTES: Final = 200_000_000
 
 # How often the row says how many bytes there are: what a person looks at, not what is counted.
 _TELL_EVERY_S: Final = 1.0
+_END_S: Final = 5.0
 
 
 class Book(Protocol):
@@ -127,17 +128,21 @@ class Departure:
     async def read(self, first: int, last: int, piece: int) -> AsyncIterator[bytes]:
         """Yields the bytes from `first` to `last`, both included."""
         at, tell_at = first, 0.0
-        with self._book.turn():
-            async with await trio.open_file(self._path, "rb") as file:
-                await file.seek(first)
-                while at <= last and (data := await file.read(min(piece, last + 1 - at))):
-                    yield data
-                    at += len(data)
-                    if trio.current_time() >= tell_at:
-                        tell_at = trio.current_time() + _TELL_EVERY_S
-                        await self._book.note_progress(self._row, at)
-        if at == self.size:
-            await self._book.note_end(self._row, bytes=self.size)
+        try:
+            with self._book.turn():
+                async with await trio.open_file(self._path, "rb") as file:
+                    await file.seek(first)
+                    while at <= last and (data := await file.read(min(piece, last + 1 - at))):
+                        at += len(data)
+                        yield data
+                        if trio.current_time() >= tell_at:
+                            tell_at = trio.current_time() + _TELL_EVERY_S
+                            await self._book.note_progress(self._row, at)
+        finally:
+            # Here: a charger that has the last byte closes the connection, and this generator ends at its `yield`.
+            if at == self.size:
+                with trio.move_on_after(_END_S, shield=True):
+                    await self._book.note_end(self._row, bytes=self.size)
 
 
 def too_large() -> FileRefused:

@@ -139,7 +139,7 @@ async def list_instructions(  # noqa: PLR0913, PLR0917 one argument a parameter
         since=start,
         limit=limit,
     )
-    return [_view(instruction) for instruction in await store.read(ask)]
+    return [instruction_view(instruction) for instruction in await store.read(ask)]
 
 
 @get("/instructions/{number:int}", summary="Shows an instruction")
@@ -167,7 +167,7 @@ async def cancel_instruction(
 ) -> InstructionView:
     """Takes back an instruction that was not sent yet: it is declined."""
     await _shown(store, caller, number)
-    return _view(await instructions.cancel(number, requested_by=caller.name))
+    return instruction_view(await instructions.cancel(number, requested_by=caller.name))
 
 
 router = Router(
@@ -183,10 +183,11 @@ async def _shown(store: Store, caller: Caller, number: int) -> InstructionView:
     if not found:
         text = f"There is no instruction {number}. See: solarocpp instructions list"
         raise RegistryError("instruction", number, text, status=404)
-    return _view(found[0])
+    return instruction_view(found[0])
 
 
-def _view(instruction: Instruction) -> InstructionView:
+def instruction_view(instruction: Instruction) -> InstructionView:
+    """Shows an instruction."""
     fields = {
         name: getattr(instruction, name)
         for name in InstructionView.__struct_fields__

@@ -55,6 +55,10 @@ class Link(Protocol):
     def account_id(self) -> int:
         """The charger's account."""
 
+    @property
+    def reached(self) -> str:
+        """The address of ours that the charger dialled; empty: a proxy did."""
+
 
 Links = Callable[[], Sequence[Link]] | None
 """Lists every link; None: nothing listens for chargers in this process."""

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -60,6 +60,27 @@ class Firmware(NamedTuple):
     sha256: str
 
 
+class Listening(NamedTuple):
+    """Where chargers reach the files."""
+
+    scheme: str
+    port: int
+    url: str
+    """What they are told instead; empty: nothing."""
+
+
+class Reached(Protocol):
+    """What is looked at of a link."""
+
+    @property
+    def charger_id(self) -> int:
+        """The charger it belongs to."""
+
+    @property
+    def reached(self) -> str:
+        """The address of ours that the charger dialled; empty: a proxy did."""
+
+
 class Transferring:
     """All transfers of a store, in memory and written through."""
 
@@ -72,6 +93,33 @@ class Transferring:
         self._by_digest = store.secrets.read_now(select_secrets)
         self._moving = 0
         self._changed = trio.Event()
+        self._listening: Listening | None = None
+
+    def listen(self, listening: Listening) -> None:
+        """Is told where chargers reach the files."""
+        self._listening = listening
+
+    def base_url(self, charger: Charger, links: Callable[[], Sequence[Reached]] | None) -> str:
+        """Gives what a charger's URLs begin with.
+
+        Raises:
+            RegistryError: nothing listens for files, or it is not known where the charger reaches us.
+        """
+        if self._listening is None:
+            text = "No charger can send or fetch files here. Start the server with: solarocpp serve --files :9001"
+            raise RegistryError("transfer", charger.identifier, text, status=409)
+        if self._listening.url:
+            return self._listening.url.rstrip("/")
+        found = [link.reached for link in links() if link.charger_id == charger.charger_id] if links else []
+        if not found or not found[0]:
+            why = "is not connected" if not found else "comes through a proxy"
+            text = (
+                f"{charger.identifier} {why}, so it is not known where it reaches us. "
+                "Say so: solarocpp serve --files-url http://THIS-MACHINE:9001"
+            )
+            raise RegistryError("transfer", charger.identifier, text, status=409)
+        host = f"[{found[0]}]" if ":" in found[0] else found[0]
+        return f"{self._listening.scheme}://{host}:{self._listening.port}"
 
     async def wait_change(self) -> None:
         """Waits until any transfer is not as it was."""

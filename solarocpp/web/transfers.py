@@ -11,14 +11,14 @@ from contextlib import aclosing
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import trio
 from litestar import Request, Router, delete, get, put
 from litestar.di import NamedDependency
 from litestar.exceptions import ClientException, ValidationException
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 
 from solarocpp.errors import RegistryError
@@ -26,6 +26,7 @@ from solarocpp.store.transfers import FileTransfer, Purpose, TransferState
 from solarocpp.web.access import Caller, needs_whole_box
 from solarocpp.web.answers import Answer
 from solarocpp.web.file_moves import UPLOADS
+from solarocpp.web.instructions import MOST_WAIT_S
 from solarocpp.web.transferring import FIRMWARE, Firmware, Transferring
 
 MOST_FIRMWARE_BYTES: Final = 1_000_000_000
@@ -79,9 +80,16 @@ async def list_transfers(
 
 @get("/transfers/{number:int}", summary="Shows how far a file is")
 async def show_transfer(
-    number: FromPath[int], transferring: NamedDependency[Transferring], caller: NamedDependency[Caller]
+    number: FromPath[int],
+    transferring: NamedDependency[Transferring],
+    caller: NamedDependency[Caller],
+    wait: Annotated[float, QueryParameter(ge=0, le=MOST_WAIT_S)] = 0,
 ) -> TransferView:
-    """Shows one transfer."""
+    """Shows one transfer; with `wait` as soon as anything moves, or after so many seconds."""
+    shown = transferring.transfer(number, caller.account_id)
+    with trio.move_on_after(wait):
+        while wait and transferring.transfer(number, caller.account_id) == shown:
+            await transferring.wait_change()
     return transfer_view(transferring.transfer(number, caller.account_id))
 
 

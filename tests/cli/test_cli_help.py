@@ -26,6 +26,8 @@ AWAY = frozenset(
         ("tls", "check"),
         ("firmware", "add"),
         ("firmware", "remove"),
+        ("firmware", "update"),
+        ("diagnostics",),
         ("transfer", "fetch"),
         ("transfer", "remove"),
     }
@@ -77,6 +79,7 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("credential", "rotate"),
         ("datums",),
         ("demo",),
+        ("diagnostics",),
         ("events",),
         ("export",),
         ("firmware", "add"),

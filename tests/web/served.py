@@ -23,6 +23,7 @@ class FakeLink(msgspec.Struct, frozen=True, rename="camel"):
     charger_id: int
     identifier: str
     account_id: int = 1
+    reached: str = "192.168.1.5"
 
 
 class Served(NamedTuple):

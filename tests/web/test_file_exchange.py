@@ -224,6 +224,20 @@ async def test_charger_fetches_firmware_and_goes_on_where_it_broke_off(exchange:
     assert (beyond.status_code, beyond.headers["content-range"]) == (416, "bytes */256000")
 
 
+async def test_charger_that_leaves_after_the_last_byte_has_the_file(exchange: Exchange) -> None:
+    """Nothing comes after it, so chargers close; the file has gone all the same."""
+    row, path = await exchange.transferring.offer_download(exchange.charger, firmware(exchange, b"x" * 1000))
+    host, _, port = exchange.address.rpartition(":")
+    async with await trio.open_tcp_stream(host, int(port)) as charger:
+        await charger.send_all(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        got = b""
+        while not got.endswith(b"x" * 1000):
+            got += await charger.receive_some()
+    with trio.fail_after(10):
+        while exchange.transferring.transfer(row.transfer_id).state != "done":
+            await exchange.transferring.wait_change()
+
+
 async def test_urls_have_one_direction(exchange: Exchange) -> None:
     _, up = await exchange.transferring.offer_upload(exchange.charger, "log")
     _, down = await exchange.transferring.offer_download(exchange.charger, firmware(exchange, b"1"))

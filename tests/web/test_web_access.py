@@ -56,6 +56,10 @@ async def test_the_schema_lists_the_routes(api: Served) -> None:
         "/api/datums",
         "/api/events",
         "/api/exports",
+        "/api/firmware",
+        "/api/firmware/{name}",
+        "/api/instructions",
+        "/api/instructions/{number}",
         "/api/links",
         "/api/nodes",
         "/api/nodes/{number}",
@@ -69,6 +73,9 @@ async def test_the_schema_lists_the_routes(api: Served) -> None:
         "/api/status",
         "/api/tokens",
         "/api/tokens/{name}",
+        "/api/transfer-files/{number}",
+        "/api/transfers",
+        "/api/transfers/{number}",
         "/healthz",
     ]
 

@@ -15,6 +15,7 @@ import trio
 
 from solarocpp.errors import NotConnected
 from solarocpp.gateway.flapping import Flapping
+from solarocpp.gateway.tally import Tally
 from solarocpp.ocpp.datatypes import ChargePointId
 from solarocpp.ocpp.messages import OcppMessage
 
@@ -92,12 +93,23 @@ class Roster:
         """The last stored exchange of each charger, CALL and answer as frames: it may come again on a new link."""
         self.answers_pings: dict[int, bool] = {}
         """By charger, whether its last link answered pings; chargers without pongs live by what they say (Q16)."""
+        self.tally = Tally()
+        """What passed over all links."""
 
     def __len__(self) -> int:
         return len(self._links)
 
     def __iter__(self) -> Iterator[RosterLink]:
         return iter(list(self._links.values()))
+
+    @property
+    def unanswered(self) -> int:
+        """Exchanges of all links that are received and not answered yet."""
+        return sum(link.unanswered for link in self._links.values())
+
+    def describe(self) -> str:
+        """Says in a few words how busy we are, for a supervisor's status line."""
+        return f"{len(self._links)} chargers are connected"
 
     def join(self, link: RosterLink) -> bool:
         """Takes a link in; an older one of the same charger is closed (Q12, Q13). True: there was one."""

@@ -27,6 +27,7 @@ import trio
 from solarocpp.errors import StoreError, StoreFull
 from solarocpp.store.database import Connection, Database, in_transaction
 from solarocpp.store.effects import Effect
+from solarocpp.store.histogram import Histogram
 from solarocpp.store.ledger import ChargerFacts, Exchange, LedgerRow, last_seq, read_tail, watermark
 from solarocpp.store.migrations import furnish, migrate, store_id
 from solarocpp.store.projector import BULK, Change, Projector
@@ -79,6 +80,8 @@ class StoreStatistics(msgspec.Struct, frozen=True):
     """Effects that DuckDB could not take; the ledger has what they came from."""
     commit_ms: float
     """How long the last commit took."""
+    lag_s: float
+    """For how long the tables have not shown what is committed."""
     failing: str
     """Why the last commit or projection failed; empty while all is well."""
 
@@ -237,8 +240,14 @@ class Store:
             refused=writer.refused,
             left_out=projector.left_out,
             commit_ms=writer.commit_ms,
+            lag_s=projector.lag_s,
             failing=writer.failing or projector.failing,
         )
+
+    @property
+    def commits(self) -> Histogram:
+        """How long commits have taken."""
+        return self._writer.commits
 
     @property
     def acknowledged(self) -> int:

@@ -24,6 +24,7 @@ import structlog
 from solarocpp.errors import StoreError
 from solarocpp.store.database import Connection, Database
 from solarocpp.store.effects import Effect
+from solarocpp.store.histogram import Histogram
 from solarocpp.store.ledger import Exchange, append_exchanges, discard_beyond, is_storable
 from solarocpp.store.projector import Change, Covered, Projector
 
@@ -82,6 +83,7 @@ class Writer:
         self.committed = 0
         self.refused = 0
         self.commit_ms = 0.0
+        self.commits = Histogram()
         self.failing = ""
 
     @property
@@ -102,7 +104,7 @@ class Writer:
         if isinstance(entry, Record) and entry.exchange is None and entry.on_outcome is None:
             # Events of links and of the door: nobody waits for them, and waking this thread twice for each
             # reconnect would cost an eighth of it.
-            self._projector.put(Covered(None, entry.effects))
+            self._projector.put(Covered(None, entry.effects, time.monotonic()))
             return True
         self._queue.append(entry)
         if not self._awake.is_set():
@@ -160,9 +162,11 @@ class Writer:
             self.failing = ""
             self._last += len(exchanges)
             self.committed += len(exchanges)
-            self.commit_ms = (time.perf_counter() - began) * 1e3
+            took_s = time.perf_counter() - began
+            self.commit_ms = took_s * 1e3
+            self.commits.observe(took_s)
         effects = [effect for record in records for effect in record.effects]
-        self._projector.put(Covered(self._last if exchanges else None, effects))
+        self._projector.put(Covered(self._last if exchanges else None, effects, time.monotonic()))
         self._tell(records, committed=True)
 
     def _append(self, exchanges: Sequence[Exchange]) -> None:

@@ -12,7 +12,8 @@ both. This package refuses to know the gateway: what it shows of links it is han
     questions   what was measured       quack     the socket DuckDB clients attach to
     sql         whatever is asked       failures  what went wrong
     resets      meter changes
-    health      whether all is well     answers   what is shown
+    health      findings                answers   what is shown
+    vitals      /healthz                metrics   /metrics
     files       exports, snapshots      lines     how far long work is
     transfers   files of chargers       transferring   their state
 
@@ -34,18 +35,19 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from solarocpp.registry import Registry
 from solarocpp.store import Store
-from solarocpp.web import accounts, files, health, management, nodes, questions, resets, sql, transfers
+from solarocpp.web import accounts, files, health, management, metrics, nodes, questions, resets, sql, transfers, vitals
 from solarocpp.web.access import open_to_this_process, provide_caller
 from solarocpp.web.failures import answer_failure
 from solarocpp.web.file_exchange import serve_files
 from solarocpp.web.lines import Turn
 from solarocpp.web.management import Connected
+from solarocpp.web.metrics import Measured
 from solarocpp.web.quack import serve_quack
 from solarocpp.web.questions import Link
 from solarocpp.web.serving import serve
 from solarocpp.web.transferring import Transferring
 
-__all__ = ["make_app", "open_to_this_process", "serve", "serve_files", "serve_quack"]
+__all__ = ["Measured", "make_app", "open_to_this_process", "serve", "serve_files", "serve_quack"]
 
 # The largest order is a template of 255 characters; SQL of a dashboard rarely passes a few KB.
 MAX_BODY_BYTES = 1_000_000
@@ -57,8 +59,12 @@ def make_app(
     *,
     clock: Callable[[], datetime],
     links: Callable[[], Sequence[Link]] | None = None,
+    measured: Measured | None = None,
 ) -> Litestar:
-    """Makes the API of a running store; `links` lists who is connected, where something listens for chargers."""
+    """Makes the API of a running store.
+
+    Where something listens for chargers, `links` lists who is connected, and `measured` is what `/metrics` shows of it.
+    """
     transferring = Transferring(store, clock)
 
     async def provide_connected() -> Connected:
@@ -75,13 +81,16 @@ def make_app(
             nodes.router,
             transfers.router,
             health.router,
-            health.show_health,
+            vitals.show_health,
+            metrics.show_metrics,
         ],
         dependencies={
             "registry": Provide(_constant(registry)),
             "store": Provide(_constant(store)),
             "clock": Provide(_constant(clock)),
             "links": Provide(_constant(links)),
+            "vitals": Provide(_constant(vitals.Vitals(store))),
+            "metrics": Provide(_constant(metrics.make_metrics(registry, store, measured))),
             "connected": Provide(provide_connected),
             "exporting": Provide(_constant(Turn("An export"))),
             "snapshotting": Provide(_constant(Turn("A snapshot"))),

@@ -133,6 +133,7 @@ DECISIONS: dict[str, list[Try]] = {
     "GET /api/status": LISTING,
     "GET /api/accounts": WHOLE_BOX,
     "GET /api/check": WHOLE_BOX,
+    "GET /metrics": WHOLE_BOX,
     "GET /api/snapshots": WHOLE_BOX,
     "POST /api/accounts": [Try(403, "forbidden", body={"name": "{word}"})],
     "POST /api/exports": [Try(403, "forbidden", body={})],

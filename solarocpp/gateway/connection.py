@@ -229,6 +229,8 @@ class Link:
             self._tally.heard(call.action, "answered")
             if answer.effects:
                 services.store.record(exchange, answer.effects, partial(self._forget_if_lost, answer.effects))
+            else:
+                services.store.show(exchange)
             self._after_boot(answer.confirmation)
             return
         self.unanswered += 1

@@ -58,11 +58,12 @@ class Writer:
         last: number of the newest exchange in the ledger.
         projector: is given everything that was committed, in order.
         deliver: calls outcomes with True or False in the Trio thread.
+        announce: is given what was committed, after its outcomes, in this thread.
         wake: calls what it is given at the end of the Trio thread's turn, once. So one commit takes all that
             the links bring in a turn, and the two threads do not fight for the interpreter meanwhile.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 one argument for each way out
         self,
         database: Database,
         last: int,
@@ -70,11 +71,13 @@ class Writer:
         *,
         deliver: Callable[[Sequence[Outcome], bool], None],
         wake: Callable[[Callable[[], None]], None],
+        announce: Callable[[Sequence[Record]], None],
     ) -> None:
         self._database = database
         self._projector = projector
         self._deliver = deliver
         self._wake = wake
+        self._announce = announce
         self._queue: deque[Record | Change] = deque()
         self._awake = threading.Event()
         self._stopping = False
@@ -168,6 +171,7 @@ class Writer:
         effects = [effect for record in records for effect in record.effects]
         self._projector.put(Covered(self._last if exchanges else None, effects, time.monotonic()))
         self._tell(records, committed=True)
+        self._announce(records)
 
     def _append(self, exchanges: Sequence[Exchange]) -> None:
         def append(con: Connection) -> None:

@@ -14,6 +14,7 @@ both. This package refuses to know the gateway: what it shows of links it is han
     resets      meter changes
     health      findings                answers   what is shown
     vitals      /healthz                metrics   /metrics
+    stream      live events             happenings, telling   what is in them, and who reads
     files       exports, snapshots      lines     how far long work is
     transfers   files of chargers       transferring   their state
 
@@ -22,6 +23,7 @@ both. This package refuses to know the gateway: what it shows of links it is han
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -35,10 +37,24 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from solarocpp.registry import Registry
 from solarocpp.store import Store
-from solarocpp.web import accounts, files, health, management, metrics, nodes, questions, resets, sql, transfers, vitals
+from solarocpp.web import (
+    accounts,
+    files,
+    health,
+    management,
+    metrics,
+    nodes,
+    questions,
+    resets,
+    sql,
+    stream,
+    transfers,
+    vitals,
+)
 from solarocpp.web.access import open_to_this_process, provide_caller
 from solarocpp.web.failures import answer_failure
 from solarocpp.web.file_exchange import serve_files
+from solarocpp.web.happenings import Hub
 from solarocpp.web.lines import Turn
 from solarocpp.web.management import Connected
 from solarocpp.web.metrics import Measured
@@ -75,6 +91,7 @@ def make_app(
             management.router,
             accounts.router,
             questions.router,
+            stream.router,
             sql.router,
             files.router,
             resets.router,
@@ -89,6 +106,7 @@ def make_app(
             "store": Provide(_constant(store)),
             "clock": Provide(_constant(clock)),
             "links": Provide(_constant(links)),
+            "hub": Provide(_constant(Hub(store, secrets.token_hex(4)))),
             "vitals": Provide(_constant(vitals.Vitals(store))),
             "metrics": Provide(_constant(metrics.make_metrics(registry, store, measured))),
             "connected": Provide(provide_connected),

@@ -25,6 +25,11 @@ from solarocpp.web.access import require_bearer
 # restart must not wait for it.
 GRACEFUL_TIMEOUT_S = 2.0
 
+# How long a reader may take nothing of its answer. Hypercorn waits for it without end and cannot be cancelled
+# meanwhile, so one reader that is stopped would hold its place, and our own end, for ever. Of what is alive, only a
+# pager at rest takes nothing for so long.
+STUCK_S = 30.0
+
 
 async def serve(
     app: Litestar,
@@ -91,6 +96,8 @@ def _listen(bind: str, key: str, backlog: int) -> socket.socket:
         allowed = f"an address of this machine and a free port, like 127.0.0.1:0 ({reason})"
         raise ConfigError(key, bind, allowed) from exc
     listener.setblocking(False)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; every connection has it from its listener
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * STUCK_S))
     return listener
 
 

@@ -55,6 +55,7 @@ async def test_the_schema_lists_the_routes(api: Served) -> None:
         "/api/credentials/{username}",
         "/api/datums",
         "/api/events",
+        "/api/events/stream",
         "/api/exports",
         "/api/links",
         "/api/nodes",

@@ -13,7 +13,7 @@ from cyclopts import App
 from solarocpp.cli import COMMANDS, make_cli
 
 # They run until somebody stops them; their own tests start them.
-ENDLESS = frozenset({"serve", "demo", "simulate"})
+ENDLESS = frozenset({"serve", "demo", "simulate", "tail"})
 # They name a server that nobody runs, or what nobody sent or has (test_cli_reset, test_cli_transfers run those).
 AWAY = frozenset(
     {
@@ -78,6 +78,7 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("firmware", "add"),
         ("firmware", "list"),
         ("firmware", "remove"),
+        ("ledger",),
         ("links",),
         ("node", "list"),
         ("node", "set"),
@@ -94,6 +95,7 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("snapshot",),
         ("snapshot", "list"),
         ("sql",),
+        ("tail",),
         ("tls", "check"),
         ("tls", "init"),
         ("token", "add"),

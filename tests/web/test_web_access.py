@@ -57,6 +57,7 @@ async def test_the_schema_lists_the_routes(api: Served) -> None:
         "/api/events",
         "/api/events/stream",
         "/api/exports",
+        "/api/ledger",
         "/api/links",
         "/api/nodes",
         "/api/nodes/{number}",

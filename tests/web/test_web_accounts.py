@@ -132,6 +132,7 @@ DECISIONS: dict[str, list[Try]] = {
     "GET /api/nodes": LISTING,
     "GET /api/events": LISTING,
     "GET /api/events/stream": ENDLESS,
+    "GET /api/ledger": LISTING,
     "GET /api/links": LISTING,
     "GET /api/status": LISTING,
     "GET /api/accounts": WHOLE_BOX,
@@ -185,11 +186,13 @@ DECISIONS: dict[str, list[Try]] = {
 
 # Every query parameter of every route, with what would show account 1's things if it could.
 PARAMETERS: dict[str, list[str]] = {
+    "action": ["StatusNotification"],
     "active": ["true", "false"],
     "aggregate": ["hour"],
     "by": ["node,source,charger,token,day", "charger"],
     "charger": ["{word}-cp"],
     "curve": ["9"],
+    "direction": ["in"],
     "kinds": ["datum"],
     "latest": ["true"],
     "limit": ["1"],

@@ -39,6 +39,7 @@ __all__ = [
     "FILE_TRANSFER",
     "FILE_TRANSFER_SECRET",
     "LATEST_VIEW",
+    "LEDGER",
     "PHASES",
     "PROPERTIES",
     "RESET_RECORD",

@@ -120,7 +120,7 @@ def test_a_server_tells_when_it_accepts_lives_and_ends(
         while first.get("READY") != "1":  # the loop turns before everything accepts
             assert first["WATCHDOG"] == "1"
             first = systemd.hear()
-        assert first["STATUS"] == "0 chargers are connected"
+        assert first["STATUS"] == "chargers connected: 0"
         assert systemd.hear()["WATCHDOG"] == systemd.hear()["WATCHDOG"] == "1"
     assert [each for each in systemd.heard() if "STOPPING" in each] == [
         {"STOPPING": "1", "STATUS": "answering what was received"}

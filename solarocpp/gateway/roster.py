@@ -109,7 +109,7 @@ class Roster:
 
     def describe(self) -> str:
         """Says in a few words how busy we are, for a supervisor's status line."""
-        return f"{len(self._links)} chargers are connected"
+        return f"chargers connected: {len(self._links)}"
 
     def join(self, link: RosterLink) -> bool:
         """Takes a link in; an older one of the same charger is closed (Q12, Q13). True: there was one."""

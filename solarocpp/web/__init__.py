@@ -26,7 +26,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -68,6 +68,21 @@ __all__ = ["Measured", "make_app", "open_to_this_process", "serve", "serve_files
 # The largest order is a template of 255 characters; SQL of a dashboard rarely passes a few KB.
 MAX_BODY_BYTES = 1_000_000
 
+_ROUTES: Final[Sequence[Any]] = (
+    management.router,
+    accounts.router,
+    questions.router,
+    stream.router,
+    sql.router,
+    files.router,
+    resets.router,
+    nodes.router,
+    transfers.router,
+    health.router,
+    vitals.show_health,
+    metrics.show_metrics,
+)
+
 
 def make_app(
     registry: Registry,
@@ -87,20 +102,7 @@ def make_app(
         return None if links is None else frozenset(link.charger_id for link in links())
 
     return Litestar(
-        [
-            management.router,
-            accounts.router,
-            questions.router,
-            stream.router,
-            sql.router,
-            files.router,
-            resets.router,
-            nodes.router,
-            transfers.router,
-            health.router,
-            vitals.show_health,
-            metrics.show_metrics,
-        ],
+        _ROUTES,
         dependencies={
             "registry": Provide(_constant(registry)),
             "store": Provide(_constant(store)),

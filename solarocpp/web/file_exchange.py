@@ -37,6 +37,8 @@ from solarocpp.web.transferring import Transferring
 
 # A modem that stalls for longer has lost its connection and will begin again.
 STALL_S: Final = 120.0
+# What a charger fetches may stand still for so long; it holds our own end up meanwhile, and a charger can resume.
+STUCK_S: Final = 60.0
 _PIECE: Final = 65_536
 
 log = structlog.get_logger()
@@ -55,7 +57,7 @@ async def serve_files(
         ConfigError: the address cannot be bound.
     """
     app = make_file_app(api.state["transferring"])
-    await serve_asgi(app, bind, "files", tls=tls, task_status=task_status)
+    await serve_asgi(app, bind, "files", tls=tls, stuck_s=STUCK_S, task_status=task_status)
 
 
 def make_file_app(transferring: Transferring) -> Litestar:

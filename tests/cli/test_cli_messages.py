@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 from websockets.sync.client import ClientConnection, connect
@@ -184,6 +185,24 @@ def test_tail_shows_messages_as_they_pass(running_server: Serve, password: str, 
         with following(server, "tail", "--format", "json") as hear:
             told = json.loads(until_heard(hear, lambda: call(ws, [2, "s", "SelfDestruct", {}])))
             assert (told["kind"], told["name"], told["charger"]) == ("event", "call_refused", "CP001")
+
+
+@pytest.mark.slow(reason="a server process of its own")
+def test_a_whole_server_counts_what_passes(running_server: Serve, password: str, tmp_path: Path) -> None:
+    """Each part has its own test; this is that they are put together."""
+    with running_server(tmp_path / "data") as server, charger(server, password) as ws:
+        call(ws, [2, "h", "Heartbeat", {}])
+        call(ws, METER_VALUES)
+        headers = {"Authorization": f"Bearer {server.token}"}
+        text = httpx.get(f"http://{server.web}/metrics", headers=headers, trust_env=False).text
+        status = httpx.get(f"http://{server.web}/healthz", trust_env=False).status_code
+    lines = text.splitlines()
+    assert status == 200
+    assert "solarocpp_links 1.0" in lines
+    assert 'solarocpp_messages_total{action="Heartbeat",direction="in",outcome="answered"} 1.0' in lines
+    assert 'solarocpp_messages_total{action="MeterValues",direction="in",outcome="answered"} 1.0' in lines
+    assert "solarocpp_acknowledgement_seconds_count 1.0" in lines
+    assert float(next(line for line in lines if line.startswith("solarocpp_loop_lag_seconds_count")).split()[1]) > 0
 
 
 @pytest.mark.slow(reason="a server, and a command that follows it")

@@ -57,6 +57,8 @@ async def test_the_schema_lists_the_routes(api: Served) -> None:
         "/api/events",
         "/api/events/stream",
         "/api/exports",
+        "/api/firmware",
+        "/api/firmware/{name}",
         "/api/ledger",
         "/api/links",
         "/api/nodes",
@@ -71,6 +73,9 @@ async def test_the_schema_lists_the_routes(api: Served) -> None:
         "/api/status",
         "/api/tokens",
         "/api/tokens/{name}",
+        "/api/transfer-files/{number}",
+        "/api/transfers",
+        "/api/transfers/{number}",
         "/healthz",
         "/metrics",
     ]

@@ -64,7 +64,7 @@ async def test_a_full_disk_refuses_messages_and_loses_none(
                 while (await exchange(ws, meter_values("2", 2)))[0] != 3:  # as a charge point does
                     pass
             assert await exchange(ws, meter_values("3", 3)) == [3, "3", {}]
-            with trio.fail_after(10):
+            with trio.fail_after(30):
                 while await health_of(server.web) != (200, "ok", "ok"):  # one look serves a second
                     pass
     with q.open(data) as con:

@@ -34,7 +34,7 @@ async def test_little_disk_is_told_and_no_reason_to_send_chargers_away(
     assert (answer.status_code, answer.json()) == (200, {**WELL, "status": "degraded", "disk": "low"})
 
 
-@pytest.mark.slow(reason="a look gives up after 1.5 s")
+@pytest.mark.slow(reason="a look gives up after 3 s")
 async def test_a_store_that_hangs_is_no_store(api: Served) -> None:
     """As on a network disk that does not answer: nothing fails, and nothing happens."""
     hang, hanging = threading.Event(), trio.Event()

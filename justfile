@@ -42,6 +42,7 @@ bench:
     {{python}} tests/bench/connect.py
     {{python}} tests/bench/query.py
     {{python}} tests/bench/readers.py
+    {{python}} tests/bench/api.py
     {{python}} tests/bench/export.py
     {{python}} tests/bench/files.py
     {{python}} tests/bench/rebuild.py

@@ -1,8 +1,9 @@
 """Runs a server: opens the store, nests the nurseries, and takes everything down in order.
 
-    store nursery            the writer and the projector; last to end
-      service nursery        the web API, and the links of chargers
-        listener nursery     accepts; ends first
+    watch nursery            tells a supervisor that we live; last to end
+      store nursery          the writer and the projector
+        service nursery      the web API, and the links of chargers
+          listener nursery   accepts; ends first
 
 A graceful stop (SIGTERM, Ctrl-C, or the end of whoever runs us): stop accepting, let chargers answer what they
 were told and answer what was received, each for up to the drain deadline, project, close the links with 1012 so
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -41,9 +43,11 @@ from solarocpp.query.quack import QuackServer
 from solarocpp.registry import Registry
 from solarocpp.signing import Signing
 from solarocpp.store import Store, open_store
+from solarocpp.store.histogram import Histogram
 from solarocpp.store.ledger import last_exchanges
 from solarocpp.store.retention import Keep, run_retention
 from solarocpp.store.snapshots import run_snapshots
+from solarocpp.supervision import Supervisor, supervisor_of_this_process, watch_loop
 
 CLOSE_DEADLINE_S = 3.0
 """For the closing handshakes of all links together, after the drain."""
@@ -52,6 +56,15 @@ REPEAT_WINDOW = timedelta(days=1)
 """How long after its first try a charge point may still repeat a message; offline for longer is rare."""
 
 log = structlog.get_logger()
+
+
+class _Guidance(NamedTuple):
+    """What comes from whoever runs a server, and is told to them."""
+
+    stop: trio.Event
+    hangups: AsyncIterable[object] | None
+    supervisor: Supervisor
+    loop_lag: Histogram
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -73,17 +86,18 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def serve(
+async def serve(  # noqa: PLR0913 one argument for each thing that whoever runs us may bring
     config: Config,
     *,
     stop: trio.Event | None = None,
     hangups: AsyncIterable[object] | None = None,
     clock: Callable[[], datetime] = utc_now,
+    supervisor: Supervisor | None = None,
     task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves until `stop` is set or the caller is cancelled; either way it ends gracefully.
 
-    At each of `hangups` the certificates are read again; links that are open stay.
+    At each of `hangups` the certificates are read again; links that are open stay. `supervisor` is told how it goes.
 
     Raises:
         StoreLocked: another process serves this data directory.
@@ -91,6 +105,7 @@ async def serve(
     """
     log.info("starting", data=str(config.data_dir))
     stop = trio.Event() if stop is None else stop
+    guidance = _Guidance(stop, hangups, supervisor or Supervisor({}, 0), Histogram())
     live_sql = QuackServer() if config.quack_address else None
     prepare = None if live_sql is None else live_sql.prepare
     store = open_store(config.data_dir, now=clock(), prepare=prepare, memory_limit=config.memory_limit)
@@ -110,31 +125,32 @@ async def serve(
         roster.last_exchanges.update(store.read_now(partial(last_exchanges, since=clock() - REPEAT_WINDOW)))
         services = Services(config, store, registry, central, roster, clock)
         tune_garbage_collector()
-        async with trio.open_nursery() as store_nursery:
-            await store_nursery.start(store.run)
-            try:
-                if signing is not None:
-                    store_nursery.start_soon(signing.run, partial(_tell, registry, queue))
-                await _serve_services(services, queue, live_sql, stop, hangups, task_status)
-            finally:
-                store_nursery.cancel_scope.cancel()
+        async with trio.open_nursery() as watch_nursery:
+            # The last to end: a supervisor must not take the end for a hang.
+            watch_nursery.start_soon(watch_loop, guidance.loop_lag, guidance.supervisor, roster.describe)
+            async with trio.open_nursery() as store_nursery:
+                await store_nursery.start(store.run)
+                try:
+                    if signing is not None:
+                        store_nursery.start_soon(signing.run, partial(_tell, registry, queue))
+                    await _serve_services(services, queue, live_sql, guidance, task_status)
+                finally:
+                    store_nursery.cancel_scope.cancel()
+            watch_nursery.cancel_scope.cancel()
     finally:
         store.close()
         _remove(config.data_dir / "server.json")
     log.info("stopped")
 
 
-async def _serve_services(  # noqa: PLR0913, PLR0917 the parts of a server
+async def _serve_services(
     services: Services,
     queue: InstructionQueue,
     live_sql: QuackServer | None,
-    stop: trio.Event,
-    hangups: AsyncIterable[object] | None,
+    guidance: _Guidance,
     task_status: trio.TaskStatus[Running],
 ) -> None:
-    from solarocpp import web  # litestar takes half a second to import; --help should not wait for it
-
-    config, roster = services.config, services.roster
+    roster = services.roster
     gateway = Gateway(services)
     delivery = Delivery(queue, roster, services.registry, services.clock)
     async with trio.open_nursery() as service_nursery:
@@ -144,35 +160,56 @@ async def _serve_services(  # noqa: PLR0913, PLR0917 the parts of a server
             links = await service_nursery.start(_hold_links, links_scope)
             try:
                 ocpp = await listener_nursery.start(gateway.serve, links)
-                if hangups is not None:
-                    listener_nursery.start_soon(_heed_hangups, hangups, gateway)
+                if guidance.hangups is not None:
+                    listener_nursery.start_soon(_heed_hangups, guidance.hangups, gateway)
                 service_nursery.start_soon(_keep_store, services)
                 await service_nursery.start(delivery.run)
-                app = web.make_app(
-                    services.registry, services.store, clock=services.clock, queue=queue, links=roster.links
-                )
-                token = admin_token(config.data_dir)
-                web_address = await service_nursery.start(web.serve, app, str(config.web_address), token)
-                addresses = {"ocpp": ocpp, "web": web_address}
-                if live_sql is not None:
-                    opens = partial(_opens_whole_box, services.registry, token)
-                    serve_quack = partial(web.serve_quack, services.store, live_sql, config.quack, opens)
-                    addresses["quack"] = await service_nursery.start(serve_quack, config.sql_deadline_s)
-                if config.files_address is not None:
-                    serve_files = partial(web.serve_files, app, config.files, config.files_url, config.tls_files)
-                    addresses["files"] = await service_nursery.start(serve_files)
+                addresses = {"ocpp": ocpp, **await _serve_web(service_nursery, services, queue, live_sql, guidance)}
                 _announce(services, addresses)
                 task_status.started(
                     Running(**addresses, store=services.store, registry=services.registry, roster=roster)
                 )
-                await stop.wait()
+                guidance.supervisor.tell(READY="1", STATUS=roster.describe())
+                await guidance.stop.wait()
             finally:
+                guidance.supervisor.tell(STOPPING="1", STATUS="answering what was received")
                 log.info("stopping", links=len(roster))
                 listener_nursery.cancel_scope.cancel()
                 with trio.CancelScope(shield=True):
                     await _end_links(services, delivery)
                 links_scope.cancel()
         service_nursery.cancel_scope.cancel()
+
+
+async def _serve_web(
+    nursery: trio.Nursery,
+    services: Services,
+    queue: InstructionQueue,
+    live_sql: QuackServer | None,
+    guidance: _Guidance,
+) -> dict[str, str]:
+    """Starts the API and what stands beside it; returns where each listens, by its name."""
+    from solarocpp import web  # litestar takes half a second to import; --help should not wait for it
+
+    config, roster = services.config, services.roster
+    app = web.make_app(
+        services.registry,
+        services.store,
+        clock=services.clock,
+        queue=queue,
+        links=roster.links,
+        measured=web.Measured(roster, guidance.loop_lag),
+    )
+    token = admin_token(config.data_dir)
+    addresses = {"web": await nursery.start(web.serve, app, str(config.web_address), token)}
+    if live_sql is not None:
+        opens = partial(_opens_whole_box, services.registry, token)
+        serve_quack = partial(web.serve_quack, services.store, live_sql, config.quack, opens)
+        addresses["quack"] = await nursery.start(serve_quack, config.sql_deadline_s)
+    if config.files_address is not None:
+        serve_files = partial(web.serve_files, app, config.files, config.files_url, config.tls_files)
+        addresses["files"] = await nursery.start(serve_files)
+    return addresses
 
 
 async def _end_links(services: Services, delivery: Delivery) -> None:
@@ -231,7 +268,7 @@ async def serve_until_signal(config: Config) -> None:
     with _hangups() as hangups:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_watch_signals, stop)
-            await serve(config, stop=stop, hangups=hangups)
+            await serve(config, stop=stop, hangups=hangups, supervisor=supervisor_of_this_process())
             nursery.cancel_scope.cancel()
 
 

@@ -60,6 +60,7 @@ CONTRACT = {
     "simulator": Layer(frozenset({"ocpp", "certificates"})),
     # Requests of chargers, the authority of the box, and instructions that hand over what comes of them.
     "signing": Layer(frozenset({"certificates", "ocpp", "registry", "store"}), frozenset({"structlog", "trio"})),
+    "supervision": Layer(frozenset({"store.histogram"}), frozenset({"trio"})),
     # What `app` does with the tail of the ledger, for all of it; without a server, so without gateway and web.
     "rebuilding": Layer(frozenset({"central_system", "registry", "store"}), PURE),
     "app": Layer(ANYTHING),
@@ -80,6 +81,7 @@ EXCLUSIVE = {
     "wsproto": frozenset({"gateway", "simulator"}),
     "litestar": frozenset({"web"}),
     "hypercorn": frozenset({"web"}),
+    "prometheus_client": frozenset({"web"}),
     "cryptography": frozenset({"certificates"}),
 }
 

@@ -87,6 +87,20 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "ocpp,message,sent,error (a message answered with an error); ocpp,instruction with queued, ack or error. "
         "json and csv have every detail.",
     ),
+    "tail": Command(
+        "solarocpp.cli.messages:tail",
+        "Shows messages as they pass.",
+        "tail CP001",
+        "-> is what the charger asked, <- what we did, each with its answer; * is what else happened, with --kinds for "
+        "what of it. --format json has the whole frames, an object a line.",
+    ),
+    "ledger": Command(
+        "solarocpp.cli.messages:ledger",
+        "Shows what a charger and we said.",
+        "ledger CP001 --action StatusNotification --since 2026-03-01",
+        "Long payloads are cut; json and csv have the whole frames. Heartbeats are not kept, and messages that were "
+        "answered with an error are told by: solarocpp events --tags ocpp,message,sent,error.",
+    ),
     "sessions": Command(
         "solarocpp.cli.questions:sessions",
         "Lists charge sessions, or adds them up.",

@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NoReturn, cast
 from urllib.parse import quote
 
 import httpx
@@ -39,6 +39,7 @@ _FIRST_LOOK_S: Final = 0.05
 _LAST_LOOK_S: Final = 0.8
 # Longer than the longest question the server allows.
 _ANSWER_TIMEOUT_S: Final = 60.0
+_SILENCE_S: Final = 45.0
 
 
 class Api:
@@ -126,6 +127,35 @@ class Api:
         if "error" in said:
             raise RequestRefused(said["error"], said["kind"], 500)
         return said["result"]
+
+    async def listen(
+        self,
+        *route: str,
+        show: Callable[[dict[str, Any]], None],
+        once_open: Callable[[], Awaitable[None]] | None = None,
+        **query: object,
+    ) -> NoReturn:
+        """Shows what happens as it happens, each with its `kind`, until the server ends.
+
+        `once_open` is run when nothing can be missed any more, before the first is shown.
+        """
+        from httpx_sse import aconnect_sse
+
+        named = {key: _query_text(value) for key, value in query.items() if value is not None}
+        # The server says something every 15 s, be it that all is quiet.
+        patience = httpx.Timeout(_ANSWER_TIMEOUT_S, read=_SILENCE_S)
+        with self._explained():
+            async with aconnect_sse(self._http, "GET", _path(route), params=named, timeout=patience) as source:
+                if not source.response.is_success:
+                    await source.response.aread()
+                    self._decode(source.response)
+                if once_open is not None:
+                    await once_open()
+                async with aclosing(source.aiter_sse()) as told:
+                    async for each in told:
+                        if each.data:
+                            show({"kind": each.event, **msgspec.json.decode(each.data)})
+        raise Unreachable("The server has ended the stream: it stops, or this token was removed.")
 
     async def _ask(self, method: str, route: Sequence[str], **request: Any) -> Any:
         with self._explained():

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import groupby
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 from cyclopts import Parameter
 
 from solarocpp.cli.client import reach_api
+from solarocpp.cli.messages import json_of, line_of, require_server
 from solarocpp.cli.options import HERE, Format, Limit, Since, Until, Where
 from solarocpp.cli.output import print_objects, remark
+from solarocpp.errors import WrongUsage
 
 # A charger that is refused comes again every few seconds: more is a flag away.
 DEFAULT_LIMIT = 100
@@ -29,12 +32,16 @@ async def events(  # noqa: PLR0913 one argument an option
     since: Since = None,
     until: Until = None,
     limit: Limit = DEFAULT_LIMIT,
+    follow: Annotated[bool, Parameter(negative="", help="Go on with what happens from now on, until Ctrl-C.")] = False,
     format: Format = "table",  # noqa: A002 the option is called so
     where: Where = HERE,
 ) -> None:
     """Shows what happened, the newest last; a table for people tells each advice once."""
+    asked = {"tags": tags, "charger": charger, "since": since, "until": until, "limit": limit}
+    if follow:
+        await _follow(asked, format, where)
     async with reach_api(where) as api:
-        answer = await api.get("events", tags=tags, charger=charger, since=since, until=until, limit=limit)
+        answer = await api.get("events", **asked)
     rows = [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
     print_objects(_lines(rows) if format == "table" else rows, format)
     if answer["cut"]:
@@ -42,8 +49,49 @@ async def events(  # noqa: PLR0913 one argument an option
     if format == "table":
         _remark_hints(rows)
         if not rows:
-            asked = any((tags, charger, since, until))
-            remark("No event matches." if asked else "Nothing has happened yet. Who is connected: solarocpp links")
+            narrowed = any((tags, charger, since, until))
+            remark("No event matches." if narrowed else "Nothing has happened yet. Who is connected: solarocpp links")
+
+
+async def _follow(asked: Mapping[str, Any], output_format: Format, where: Where) -> NoReturn:
+    """Shows the events there are and then each that comes, a line for each.
+
+    Raises:
+        WrongUsage: a line cannot have that form, or the end is known.
+    """
+    if output_format == "csv" or asked["until"] is not None:
+        raise WrongUsage("--follow goes with --format table or json, and without --until.")
+    written = line_of if output_format == "table" else json_of
+    wanted = {tag.strip().lower() for tag in (asked["tags"] or "").split(",")} - {""}
+    # What is committed while the list is made is in both.
+    listed: set[tuple[object, ...]] = set()
+
+    def show(happening: Mapping[str, Any]) -> None:
+        again = happening["kind"] != "lost" and _identity(happening, happening.get("charger")) in listed
+        if not again and wanted <= set(happening.get("tags", wanted)):
+            print(written(happening), flush=True)
+
+    async with reach_api(where) as api:
+        await require_server(api, instead="solarocpp events")
+
+        async def show_listed() -> None:
+            answer = await api.get("events", **asked)
+            for row in (dict(zip(answer["columns"], cells, strict=True)) for cells in answer["rows"]):
+                told = {"kind": "event", "charger": row.pop("identifier"), **row, "created": _utc(row["created"])}
+                print(written(told), flush=True)
+                listed.add(_identity(told, told["charger"]))
+
+        kinds = "link,event,instruction"
+        await api.listen("events", "stream", show=show, once_open=show_listed, kinds=kinds, charger=asked["charger"])
+
+
+def _identity(event: Mapping[str, Any], charger: object) -> tuple[object, ...]:
+    return _utc(event["created"]), event["name"], charger, event["message"]
+
+
+def _utc(time: str) -> str:
+    """Writes a time as the stream does; the tables' may end otherwise."""
+    return datetime.fromisoformat(time).astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _lines(rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ A connection goes down this list; the pure ones, in brackets, can be read and te
     door         what is told of those that may not    (refusals)
     connection   one charger's link: OCPP around one RpcPeer; with journal and calls
     websocket    the WebSocket under it    (framing, deflate); streams: the bytes under that
-    roster       who is connected; newest wins; `call` for everybody else
+    roster       who is connected; newest wins; `call` for everybody else; tally: counts of all links
 
 It knows sockets, frames and deadlines; what a message means is `central_system`'s business.
 """

@@ -60,7 +60,7 @@ class Alarm:
 class OutgoingCalls:
     """The waiting callers of one link; RpcPeer keeps the order and the ids."""
 
-    __slots__ = ("_alarm", "_charger_id", "_identifier", "_peer", "_send", "_services", "_waiting")
+    __slots__ = ("_alarm", "_charger_id", "_identifier", "_peer", "_send", "_services", "_tally", "_waiting")
 
     def __init__(
         self,
@@ -73,6 +73,7 @@ class OutgoingCalls:
     ) -> None:
         self._peer = peer
         self._services = services
+        self._tally = services.roster.tally
         self._charger_id = charger.charger_id
         self._identifier = charger.identifier
         self._send = send
@@ -101,7 +102,9 @@ class OutgoingCalls:
     def answered(self, ticket: Ticket, result: CallResult | CallError, text: str) -> None:
         """Gives the answer to whoever waits for it; `text` is the frame as it came, for the ledger."""
         waiting = self._waiting.pop(ticket.unique_id)
-        waiting.resolve(self._outcome(ticket, waiting.request, result, text))
+        outcome = self._outcome(ticket, waiting.request, result, text)
+        self._tally.asked(ticket.action, "refused" if isinstance(outcome, CallFailed) else "answered")
+        waiting.resolve(outcome)
         self._pump()
 
     def next_deadline(self) -> float | None:
@@ -112,6 +115,7 @@ class OutgoingCalls:
         """Ends the calls whose deadline has passed, and sends the next one."""
         for ticket in self._peer.expire(now):
             log.warning("call_expired", identifier=self._identifier, action=ticket.action, unique_id=ticket.unique_id)
+            self._tally.asked(ticket.action, "expired")
             expired = CallExpired(self._identifier, ticket.action, ticket.deadline_s)
             self._waiting.pop(ticket.unique_id).resolve(expired)
         self._pump()
@@ -119,6 +123,7 @@ class OutgoingCalls:
     def abandon(self) -> None:
         """Ends all calls: the link is gone."""
         for ticket in self._peer.abandon():
+            self._tally.asked(ticket.action, "lost")
             lost = NotConnected(self._identifier, ticket.action, sent=ticket.deadline is not None)
             self._waiting.pop(ticket.unique_id).resolve(lost)
 

@@ -26,6 +26,7 @@ from solarocpp.gateway.journal import LinkJournal
 from solarocpp.gateway.peers import Peer
 from solarocpp.gateway.roster import LinkInfo
 from solarocpp.gateway.services import Services
+from solarocpp.gateway.tally import OTHER
 from solarocpp.gateway.websocket import WebSocket
 from solarocpp.ocpp.decoding import decode_request, encode_payload
 from solarocpp.ocpp.frames import Call, format_result
@@ -67,6 +68,7 @@ class Link:
         "_reached",
         "_services",
         "_stopped_reading",
+        "_tally",
         "_websocket",
         "boots",
         "charger_id",
@@ -92,6 +94,7 @@ class Link:
         self.credential_id = None if admitted.credential is None else admitted.credential.credential_id
         self.identifier = admitted.charger.identifier
         self._journal = LinkJournal(services, admitted, peer)
+        self._tally = services.roster.tally
         self._peer = RpcPeer(id_prefix=secrets.token_hex(4) + "-")
         if self.charger_id in services.roster.last_exchanges:
             request, answer = services.roster.last_exchanges[self.charger_id]
@@ -172,13 +175,15 @@ class Link:
         if self._close_wanted:
             return  # not confirmed, so the charge point keeps it and tries again
         self._journal.messages += 1
-        heard = self._peer.receive(text, trio.current_time())
+        now = trio.current_time()
+        heard = self._peer.receive(text, now)
         match heard:
             case CallReceived():
-                self._answer(heard.call, text)
+                self._answer(heard.call, text, now)
                 if heard.repairs:
                     self._journal.repaired(heard.repairs, heard.call.action)
             case Repeated():
+                self._tally.heard(OTHER, "repeated")
                 self._websocket.send_text(heard.frame)
             case RepeatPending():
                 pass  # the first one's answer is sent as often as it was asked for
@@ -188,6 +193,7 @@ class Link:
                 self._journal.log.warning("answer_late", unique_id=heard.unique_id)
             case FrameRefused():
                 self._journal.refused += 1
+                self._tally.heard(OTHER, "refused")
                 self._journal.refuse("unreadable", heard.violation, text)
                 self._websocket.send_text(heard.frame)
             case FrameIgnored():
@@ -197,7 +203,7 @@ class Link:
         """Takes a binary message: OCPP-J has none."""
         self._journal.log.debug("frame_ignored", reason="binary message", size=len(data))
 
-    def _answer(self, call: Call, text: str) -> None:
+    def _answer(self, call: Call, text: str, now: float) -> None:
         services = self._services
         received = services.clock()
         facts = services.registry.facts(services.registry.charger(self.charger_id))
@@ -227,22 +233,34 @@ class Link:
             # Boot and Heartbeat never wait for the disk (Q61); what is worth keeping goes with the next commit.
             # Not kept for repeats: a charger with one id for all its heartbeats must not get an old time.
             self._websocket.send_text(self._peer.answer(call, payload, keep=False))
+            self._tally.heard(call.action, "answered")
             if answer.effects:
                 services.store.record(exchange, answer.effects, partial(self._forget_if_lost, answer.effects))
+            else:
+                services.store.show(exchange)
             self._note_progress(answer.confirmation)
             self._after_boot(answer.confirmation)
             return
         self.unanswered += 1
         if self.unanswered >= MAX_UNANSWERED:
             self._websocket.pause()
-        services.store.record(exchange, answer.effects, partial(self._outcome, call, payload, answer.effects, text))
+        outcome = partial(self._outcome, call, payload, answer.effects, text, now)
+        services.store.record(exchange, answer.effects, outcome)
 
     def _forget_if_lost(self, effects: Sequence[Effect], committed: bool) -> None:  # noqa: FBT001 the store's callback
         """What a boot said and could not be recorded is news again at the next one."""
         if not committed:
             self._services.central.undo(effects)
 
-    def _outcome(self, call: Call, payload: bytes, effects: Sequence[Effect], text: str, committed: bool) -> None:  # noqa: FBT001 the store's callback
+    def _outcome(  # noqa: PLR0913, PLR0917 what is kept until the store calls back
+        self,
+        call: Call,
+        payload: bytes,
+        effects: Sequence[Effect],
+        text: str,
+        received_at: float,
+        committed: bool,  # noqa: FBT001 the store's callback
+    ) -> None:
         """Answers what the store has committed, or could not."""
         self.unanswered -= 1
         if self.unanswered < MAX_UNANSWERED and not self._stopped_reading:
@@ -257,6 +275,8 @@ class Link:
                 self._websocket.send_text(frame)
             self._services.roster.note_effects(self.charger_id, effects)
             self._note_ready()
+            self._tally.heard(call.action, "answered")
+            self._tally.acknowledgements.observe(trio.current_time() - received_at)
             return
         self._services.central.undo(effects)
         self._journal.log.error("call_not_stored", action=call.action, unique_id=call.unique_id)
@@ -264,6 +284,7 @@ class Link:
 
     def _refuse(self, call: Call, violation: ProtocolViolation, text: str) -> None:
         self._journal.refused += 1
+        self._tally.heard(call.action, "failed" if violation.code == "InternalError" else "refused")
         if violation.code != "InternalError":
             self._journal.refuse(call.action, violation, text)
         copies = self._peer.copies(call)

@@ -156,6 +156,7 @@ class LinkJournal:
 
     def repaired(self, repairs: Sequence[Repair], action: str) -> None:
         """A lenience was needed; the first of its kind on a link becomes an event with the details."""
+        self._services.roster.tally.repaired(repairs)
         for repair in repairs:
             self.repairs[repair.name] = self.repairs.get(repair.name, 0) + 1
             if self.repairs[repair.name] == 1:

@@ -16,6 +16,7 @@ import trio
 
 from solarocpp.errors import NotConnected
 from solarocpp.gateway.flapping import Flapping
+from solarocpp.gateway.tally import Tally
 from solarocpp.ocpp.datatypes import ChargePointId
 from solarocpp.ocpp.messages import OcppMessage
 from solarocpp.store.effects import Effect
@@ -119,12 +120,23 @@ class Roster:
         """Called with the charger and what a message of it changed, once that is durable; must not wait."""
         self.answers_pings: dict[int, bool] = {}
         """By charger, whether its last link answered pings; chargers without pongs live by what they say (Q16)."""
+        self.tally = Tally()
+        """What passed over all links."""
 
     def __len__(self) -> int:
         return len(self._links)
 
     def __iter__(self) -> Iterator[RosterLink]:
         return iter(list(self._links.values()))
+
+    @property
+    def unanswered(self) -> int:
+        """Exchanges of all links that are received and not answered yet."""
+        return sum(link.unanswered for link in self._links.values())
+
+    def describe(self) -> str:
+        """Says in a few words how busy we are, for a supervisor's status line."""
+        return f"chargers connected: {len(self._links)}"
 
     def join(self, link: RosterLink) -> bool:
         """Takes a link in; an older one of the same charger is closed (Q12, Q13). True: there was one."""

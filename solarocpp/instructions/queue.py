@@ -293,6 +293,8 @@ class InstructionQueue:
                     await durably(self._store, partial(_write_changes, instructions=rows, events=happened))
                 except StoreError as exc:
                     batch.error = exc
+                else:
+                    self._store.show_effects(happened)
         if batch.error is not None:
             raise batch.error
 

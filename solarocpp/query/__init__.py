@@ -31,6 +31,7 @@ from solarocpp.query.events import events
 from solarocpp.query.exports import Exported, export
 from solarocpp.query.filters import Moment, Nodes
 from solarocpp.query.guard import judge_sql
+from solarocpp.query.ledger import ledger
 from solarocpp.query.properties import OCPP_PROPERTIES, choose_properties
 from solarocpp.query.readings import ReadingType, readings
 from solarocpp.query.sessions import SessionKey, sessions
@@ -55,6 +56,7 @@ __all__ = [
     "export",
     "judge_sql",
     "latest",
+    "ledger",
     "open",
     "readings",
     "sessions",

@@ -27,6 +27,7 @@ import trio
 from solarocpp.errors import StoreError, StoreFull
 from solarocpp.store.database import Connection, Database, in_transaction
 from solarocpp.store.effects import Effect
+from solarocpp.store.histogram import Histogram
 from solarocpp.store.ledger import ChargerFacts, Exchange, LedgerRow, last_seq, read_tail, watermark
 from solarocpp.store.migrations import furnish, migrate, store_id
 from solarocpp.store.projector import BULK, Change, Projector
@@ -79,6 +80,8 @@ class StoreStatistics(msgspec.Struct, frozen=True):
     """Effects that DuckDB could not take; the ledger has what they came from."""
     commit_ms: float
     """How long the last commit took."""
+    lag_s: float
+    """For how long the tables have not shown what is committed."""
     failing: str
     """Why the last commit or projection failed; empty while all is well."""
 
@@ -94,6 +97,8 @@ class Store:
         """Takes over opened databases; use `open_store`."""
         self.directory = directory
         self.secrets = secrets
+        self.on_committed: Callable[[Sequence[Record]], None] | None = None
+        """Called in the Trio thread with what each commit made durable, if somebody wants it."""
         self.on_projected: Callable[[Sequence[Effect]], None] | None = None
         """Called in the Trio thread with the effects of each projection, if somebody wants them."""
         self.snapshot_turn = trio.Lock()
@@ -108,7 +113,12 @@ class Store:
             self._watermark = watermark(con)
         self._projector = Projector(database, self._tables, self._announce, bulk=bulk)
         self._writer = Writer(
-            database, self._tail_last, self._projector, deliver=self._deliver, wake=self._at_end_of_turn
+            database,
+            self._tail_last,
+            self._projector,
+            deliver=self._deliver,
+            wake=self._at_end_of_turn,
+            announce=self._announce_committed,
         )
 
     def record(self, exchange: Exchange | None, effects: Sequence[Effect], on_outcome: Outcome | None = None) -> None:
@@ -122,6 +132,16 @@ class Store:
         if not self._writer.put(Record(exchange, effects, on_outcome)) and on_outcome is not None:
             # Later, as any other outcome: the caller is in the middle of its own work.
             trio.lowlevel.current_trio_token().run_sync_soon(_call_outcomes, [on_outcome], False)
+
+    def show_effects(self, effects: Sequence[Effect]) -> None:
+        """Shows what somebody wrote with `write` to whoever watches what is recorded."""
+        if self.on_projected is not None:
+            self.on_projected(effects)
+
+    def show(self, exchange: Exchange) -> None:
+        """Shows an exchange that is not recorded, like a heartbeat, to whoever watches what is."""
+        if self.on_committed is not None:
+            self.on_committed((Record(exchange, (), None),))
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Writes and projects until it is cancelled; then finishes what is queued and checkpoints.
@@ -237,8 +257,14 @@ class Store:
             refused=writer.refused,
             left_out=projector.left_out,
             commit_ms=writer.commit_ms,
+            lag_s=projector.lag_s,
             failing=writer.failing or projector.failing,
         )
+
+    @property
+    def commits(self) -> Histogram:
+        """How long commits have taken."""
+        return self._writer.commits
 
     @property
     def acknowledged(self) -> int:
@@ -288,6 +314,11 @@ class Store:
         if self._token is not None:
             with contextlib.suppress(trio.RunFinishedError):
                 self._token.run_sync_soon(_call_outcomes, outcomes, committed)
+
+    def _announce_committed(self, records: Sequence[Record]) -> None:
+        if self._token is not None and self.on_committed is not None:
+            with contextlib.suppress(trio.RunFinishedError):
+                self._token.run_sync_soon(self.on_committed, records)
 
     def _announce(self, effects: Sequence[Effect]) -> None:
         if self._token is not None and self.on_projected is not None:

@@ -45,6 +45,8 @@ class Covered(NamedTuple):
 
     last: int | None
     effects: Sequence[Effect]
+    since: float
+    """When it was committed, by `time.monotonic`."""
 
 
 class Change(NamedTuple):
@@ -94,6 +96,13 @@ class Projector:
     def waiting(self) -> int:
         """Effects that the tables do not show yet."""
         return self._effects_pending
+
+    @property
+    def lag_s(self) -> float:
+        """For how long the tables have not shown what is committed; 0 where they show all."""
+        with self._wakeup:
+            since = next((entry.since for entry in self._pending if isinstance(entry, Covered)), None)
+        return 0.0 if since is None else time.monotonic() - since
 
     def put(self, entry: Covered | Change) -> None:
         """Queues; never blocks for long."""

@@ -24,6 +24,7 @@ import structlog
 from solarocpp.errors import StoreError
 from solarocpp.store.database import Connection, Database
 from solarocpp.store.effects import Effect
+from solarocpp.store.histogram import Histogram
 from solarocpp.store.ledger import Exchange, append_exchanges, discard_beyond, is_storable
 from solarocpp.store.projector import Change, Covered, Projector
 
@@ -57,11 +58,12 @@ class Writer:
         last: number of the newest exchange in the ledger.
         projector: is given everything that was committed, in order.
         deliver: calls outcomes with True or False in the Trio thread.
+        announce: is given what was committed, after its outcomes, in this thread.
         wake: calls what it is given at the end of the Trio thread's turn, once. So one commit takes all that
             the links bring in a turn, and the two threads do not fight for the interpreter meanwhile.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 one argument for each way out
         self,
         database: Database,
         last: int,
@@ -69,11 +71,13 @@ class Writer:
         *,
         deliver: Callable[[Sequence[Outcome], bool], None],
         wake: Callable[[Callable[[], None]], None],
+        announce: Callable[[Sequence[Record]], None],
     ) -> None:
         self._database = database
         self._projector = projector
         self._deliver = deliver
         self._wake = wake
+        self._announce = announce
         self._queue: deque[Record | Change] = deque()
         self._awake = threading.Event()
         self._stopping = False
@@ -82,6 +86,7 @@ class Writer:
         self.committed = 0
         self.refused = 0
         self.commit_ms = 0.0
+        self.commits = Histogram()
         self.failing = ""
 
     @property
@@ -102,7 +107,7 @@ class Writer:
         if isinstance(entry, Record) and entry.exchange is None and entry.on_outcome is None:
             # Events of links and of the door: nobody waits for them, and waking this thread twice for each
             # reconnect would cost an eighth of it.
-            self._projector.put(Covered(None, entry.effects))
+            self._projector.put(Covered(None, entry.effects, time.monotonic()))
             return True
         self._queue.append(entry)
         if not self._awake.is_set():
@@ -160,10 +165,13 @@ class Writer:
             self.failing = ""
             self._last += len(exchanges)
             self.committed += len(exchanges)
-            self.commit_ms = (time.perf_counter() - began) * 1e3
+            took_s = time.perf_counter() - began
+            self.commit_ms = took_s * 1e3
+            self.commits.observe(took_s)
         effects = [effect for record in records for effect in record.effects]
-        self._projector.put(Covered(self._last if exchanges else None, effects))
+        self._projector.put(Covered(self._last if exchanges else None, effects, time.monotonic()))
         self._tell(records, committed=True)
+        self._announce(records)
 
     def _append(self, exchanges: Sequence[Exchange]) -> None:
         def append(con: Connection) -> None:

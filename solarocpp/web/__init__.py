@@ -13,7 +13,9 @@ both. This package refuses to know the gateway: what it shows of links it is han
     sql         whatever is asked       failures  what went wrong
     resets      meter changes
     instructions  what chargers are told
-    health      whether all is well     answers   what is shown
+    health      findings                answers   what is shown
+    vitals      /healthz                metrics   /metrics
+    stream      live events             happenings, telling   what is in them, and who reads
     files       exports, snapshots      lines     how far long work is
     transfers   files of chargers       transferring   their state
     file_orders what makes them come and go
@@ -23,9 +25,10 @@ both. This package refuses to know the gateway: what it shows of links it is han
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -43,40 +46,64 @@ from solarocpp.web import (
     health,
     instructions,
     management,
+    metrics,
     nodes,
     questions,
     resets,
     sql,
+    stream,
     transfers,
+    vitals,
 )
 from solarocpp.web.access import open_to_this_process, provide_caller
 from solarocpp.web.failures import answer_failure
 from solarocpp.web.file_exchange import serve_files
+from solarocpp.web.happenings import Hub
 from solarocpp.web.instructions import Queue
 from solarocpp.web.lines import Turn
 from solarocpp.web.management import Connected
+from solarocpp.web.metrics import Measured
 from solarocpp.web.quack import serve_quack
 from solarocpp.web.questions import Link
 from solarocpp.web.serving import serve
 from solarocpp.web.transferring import Transferring
 
-__all__ = ["make_app", "open_to_this_process", "serve", "serve_files", "serve_quack"]
+__all__ = ["Measured", "make_app", "open_to_this_process", "serve", "serve_files", "serve_quack"]
 
 # The largest order is a template of 255 characters; SQL of a dashboard rarely passes a few KB.
 MAX_BODY_BYTES = 1_000_000
 
+_ROUTES: Final[Sequence[Any]] = (
+    management.router,
+    accounts.router,
+    questions.router,
+    stream.router,
+    sql.router,
+    files.router,
+    resets.router,
+    instructions.router,
+    nodes.router,
+    transfers.router,
+    file_orders.router,
+    health.router,
+    vitals.show_health,
+    metrics.show_metrics,
+)
 
-def make_app(
+
+def make_app(  # noqa: PLR0913 one argument a part of a server
     registry: Registry,
     store: Store,
     *,
     clock: Callable[[], datetime],
     queue: Queue,
     links: Callable[[], Sequence[Link]] | None = None,
+    measured: Measured | None = None,
 ) -> Litestar:
-    """Makes the API of a running store; `links` lists who is connected, where something listens for chargers.
+    """Makes the API of a running store.
 
-    There, what is put into `queue` is delivered.
+    Where something listens for chargers, `links` lists who is connected, `measured` is what `/metrics` shows of it, and
+    what is put into `queue` is delivered.
     """
     transferring = Transferring(store, clock)
 
@@ -84,25 +111,15 @@ def make_app(
         return None if links is None else frozenset(link.charger_id for link in links())
 
     return Litestar(
-        [
-            management.router,
-            accounts.router,
-            questions.router,
-            sql.router,
-            files.router,
-            resets.router,
-            instructions.router,
-            nodes.router,
-            transfers.router,
-            file_orders.router,
-            health.router,
-            health.show_health,
-        ],
+        _ROUTES,
         dependencies={
             "registry": Provide(_constant(registry)),
             "store": Provide(_constant(store)),
             "clock": Provide(_constant(clock)),
             "links": Provide(_constant(links)),
+            "hub": Provide(_constant(Hub(store, secrets.token_hex(4)))),
+            "vitals": Provide(_constant(vitals.Vitals(store))),
+            "metrics": Provide(_constant(metrics.make_metrics(registry, store, measured))),
             "connected": Provide(provide_connected),
             "instructions": Provide(_constant(queue)),
             "delivered": Provide(_constant(links is not None)),

@@ -67,6 +67,7 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 _CALLER: Final = "caller"
+_STILL: Final = "still_allowed"
 # Of an account's number; a BIGINT has 19, and Python refuses to read what has thousands.
 MOST_DIGITS: Final = 18
 
@@ -94,7 +95,9 @@ def require_bearer(app: ASGIApp, admin_token: str, find_token: Callable[[str], A
             return
         caller = identify(scope)
         if caller is not None:
-            await app(_with_caller(scope, caller), receive, send)
+            scope = _with_caller(scope, caller)
+            scope["state"][_STILL] = lambda: identify(scope) == caller
+            await app(scope, receive, send)
         elif kind == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": "unauthorized"})
         else:
@@ -117,6 +120,12 @@ def open_to_this_process(app: ASGIApp) -> ASGIApp:
 def _with_caller(scope: Scope, caller: Caller) -> Scope:
     scope["state"] = {**scope.get("state", {}), _CALLER: caller}
     return scope
+
+
+def still_allowed(scope: Scope) -> bool:
+    """Says whether who asked may still ask, for an answer that goes on: a token that is removed acts no more (Q15)."""
+    still: Callable[[], bool] | None = scope["state"].get(_STILL)
+    return still is None or still()
 
 
 async def provide_caller(request: Request[Any, Any, Any], registry: NamedDependency[Registry]) -> Caller:

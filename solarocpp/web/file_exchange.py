@@ -38,6 +38,8 @@ from solarocpp.web.transferring import Listening, Transferring
 
 # A modem that stalls for longer has lost its connection and will begin again.
 STALL_S: Final = 120.0
+# What a charger fetches may stand still for so long; it holds our own end up meanwhile, and a charger can resume.
+STUCK_S: Final = 60.0
 _PIECE: Final = 65_536
 
 log = structlog.get_logger()
@@ -61,7 +63,7 @@ async def serve_files(
     transferring: Transferring = api.state["transferring"]
     app = make_file_app(transferring)
     async with trio.open_nursery() as nursery:
-        address = await nursery.start(partial(serve_asgi, app, bind, "files", tls=tls))
+        address = await nursery.start(partial(serve_asgi, app, bind, "files", tls=tls, stuck_s=STUCK_S))
         scheme, port = "http" if tls is None else "https", int(address.rpartition(":")[2])
         transferring.listen(Listening(scheme, port, url))
         task_status.started(address)

@@ -1,4 +1,4 @@
-"""Whether all is well: a word for load balancers, and findings for the operator."""
+"""Whether all is well, at length: findings for the operator. A word for load balancers is in `vitals`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ from solarocpp.store.registry import Connection
 from solarocpp.web.access import needs_whole_box
 from solarocpp.web.answers import Answer
 from solarocpp.web.management import Clock
+from solarocpp.web.vitals import LOW_DISK_BYTES
 
-# A checkpoint may write as much as the log holds (256 MB) twice over.
-LOW_DISK_BYTES: Final = 1_000_000_000
 # Cars stand a night and a weekend; after that a StopTransaction was probably lost.
 STALE_SESSION: Final = timedelta(days=3)
 # What only the server's own user may read.
@@ -38,12 +37,6 @@ class Finding(Answer, frozen=True, kw_only=True):
     check: str
     result: Result
     detail: str
-
-
-@get("/healthz", summary="Whether the server answers")
-async def show_health() -> dict[str, str]:
-    """Answers; needs no token and tells nothing else."""
-    return {"status": "ok"}
 
 
 @get("/check", summary="The health of the store and of what is registered", guards=[needs_whole_box])

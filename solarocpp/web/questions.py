@@ -1,4 +1,4 @@
-"""Routes that ask: sessions, datums, readings, events, links, and how the server is doing.
+"""Routes that ask: sessions, datums, readings, events, ledger, links, and how the server is doing.
 
 Whoever is limited to an account gets its rows only: those of its nodes, and the events that are known
 to be its own. SQL knows no such limit, so `sql` takes the whole box.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated, Any, Final, NamedTuple, Protocol, cast
+from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, cast
 
 import msgspec
 from litestar import Response, Router, get
@@ -236,6 +236,35 @@ async def list_events(  # noqa: PLR0913 one argument a filter
     return await _answered(store, ask)
 
 
+@get("/ledger", summary="What was said, and what was answered")
+async def list_ledger(  # noqa: PLR0913 one argument a filter
+    store: NamedDependency[Store],
+    caller: NamedDependency[Caller],
+    *,
+    charger: Text = None,
+    action: Text = None,
+    direction: Annotated[Literal["in", "out"] | None, QueryParameter()] = None,
+    since: Text = None,
+    until: Text = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> Response[bytes]:
+    """Lists exchanges, frame by frame; `direction` is `in` for what chargers asked, `out` for what we did."""
+
+    def ask(con: Connection) -> bytes:
+        found = q.ledger(
+            con,
+            charger=charger,
+            action=action,
+            direction=direction,
+            since=since,
+            until=until,
+            account=caller.account_id,
+        )
+        return _rows(found, limit, newest_by="seq")
+
+    return await _answered(store, ask)
+
+
 @get("/clocks", summary="How far the clock of each charger is off")
 async def list_clocks(
     store: NamedDependency[Store], registry: NamedDependency[Registry], caller: NamedDependency[Caller]
@@ -273,7 +302,16 @@ async def show_status(
 
 router = Router(
     "/api",
-    route_handlers=[list_sessions, list_datums, list_readings, list_events, list_clocks, list_links, show_status],
+    route_handlers=[
+        list_sessions,
+        list_datums,
+        list_readings,
+        list_events,
+        list_ledger,
+        list_clocks,
+        list_links,
+        show_status,
+    ],
     tags=["questions"],
 )
 

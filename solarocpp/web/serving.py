@@ -25,6 +25,11 @@ from solarocpp.web.access import require_bearer
 # restart must not wait for it.
 GRACEFUL_TIMEOUT_S = 2.0
 
+# How long a reader may take nothing of its answer. Hypercorn waits for it without end and cannot be cancelled
+# meanwhile, so one reader that is stopped would hold its place, and our own end, for ever. Of what is alive, only a
+# pager at rest takes nothing for so long.
+STUCK_S = 30.0
+
 
 async def serve(
     app: Litestar,
@@ -52,12 +57,13 @@ async def serve_asgi(  # noqa: PLR0913 one argument a thing it is told
     key: str,
     *,
     tls: tuple[Path, Path] | None = None,
+    stuck_s: float | None = None,
     shutdown: trio.Event | None = None,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves any ASGI app as `serve` does; `key` is the setting that gave the address.
 
-    `tls` is a certificate chain and its key, as PEM files, read once.
+    `tls` is a certificate chain and its key, as PEM files, read once. `stuck_s`: see STUCK_S, which it is without.
 
     Raises:
         ConfigError: the address cannot be bound.
@@ -70,7 +76,7 @@ async def serve_asgi(  # noqa: PLR0913 one argument a thing it is told
     if tls is not None:
         config.certfile, config.keyfile = map(str, tls)
         config.alpn_protocols = ["http/1.1"]  # what a charger speaks, and all that an upload needs
-    listener = _listen(bind, key, config.backlog)
+    listener = _listen(bind, key, config.backlog, STUCK_S if stuck_s is None else stuck_s)
     host, port = listener.getsockname()[:2]
     gated = wrap_app(app, config.wsgi_max_body_size, "asgi")  # type: ignore[arg-type]  # two spellings of ASGI
     trigger = (trio.Event() if shutdown is None else shutdown).wait
@@ -81,7 +87,7 @@ async def serve_asgi(  # noqa: PLR0913 one argument a thing it is told
         await worker_serve(gated, config, sockets=sockets, shutdown_trigger=trigger, task_status=reporting)
 
 
-def _listen(bind: str, key: str, backlog: int) -> socket.socket:
+def _listen(bind: str, key: str, backlog: int, stuck_s: float) -> socket.socket:
     address = parse_address(bind, key)
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
@@ -91,6 +97,8 @@ def _listen(bind: str, key: str, backlog: int) -> socket.socket:
         allowed = f"an address of this machine and a free port, like 127.0.0.1:0 ({reason})"
         raise ConfigError(key, bind, allowed) from exc
     listener.setblocking(False)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; every connection has it from its listener
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * stuck_s))
     return listener
 
 

@@ -64,8 +64,9 @@ def analysts(server: Server, door: str, number: int, statement: str) -> subproce
     """Starts the analysts; returns once they ask."""
     addresses = server.addresses() or {}
     token = (server.directory / "admin.token").read_text().strip()
-    command = [sys.executable, str(Path(__file__).parent / "asking.py"), door]
-    command += [addresses["web" if door == "http" else "quack"], token, statement, "--analysts", str(number)]
+    command = [sys.executable, str(Path(__file__).parent / "asking.py"), "--analysts", str(number)]
+    # A token may begin with a dash.
+    command += ["--", door, addresses["web" if door == "http" else "quack"], token, statement]
     client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     if client.stdout is None or "ready" not in client.stdout.readline():
         raise RuntimeError("the analysts could not begin")

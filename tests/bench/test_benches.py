@@ -102,3 +102,13 @@ def test_questions_are_asked_by_us_by_hand_and_of_postgres() -> None:
     assert line["rows"]["sessions_by_node_source"] == line["rows"]["latest"] == 500
     assert line["cpu_ms"].keys() == line["by_hand_cpu_ms"].keys() > {"source_year_by_hour", "site_month_by_15min"}
     assert isinstance(line["postgres"], str) if "postgres" in line else line["postgres_rows"]["latest"] == 500
+
+
+@pytest.mark.slow(reason="loads two servers for a second each, and asks a third")
+def test_programs_poll_beside_chargers_and_all_are_answered() -> None:
+    (line,) = lines_of("api.py", "--links", "5", "--clients", "5", "--seconds", "1")
+    assert (line["exact"], line["requests_failed"], line["requests_reason"]) == (True, 0, "")
+    assert line["calm_messages"] > 0
+    assert line["messages"] > 0
+    assert line["requests"] > 0
+    assert line["get_chargers_per_cpu_s"] > 0

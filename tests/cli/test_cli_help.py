@@ -13,7 +13,7 @@ from cyclopts import App
 from solarocpp.cli import COMMANDS, make_cli
 
 # They run until somebody stops them; their own tests start them.
-ENDLESS = frozenset({"serve", "demo", "simulate"})
+ENDLESS = frozenset({"serve", "demo", "simulate", "tail"})
 # They name a server that nobody runs, or what nobody sent or has (test_cli_reset, test_cli_transfers, test_cli_send run
 # those).
 AWAY = frozenset(
@@ -88,6 +88,7 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("instructions", "cancel"),
         ("instructions", "list"),
         ("instructions", "show"),
+        ("ledger",),
         ("links",),
         ("node", "list"),
         ("node", "set"),
@@ -105,6 +106,7 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("snapshot",),
         ("snapshot", "list"),
         ("sql",),
+        ("tail",),
         ("tls", "check"),
         ("tls", "init"),
         ("token", "add"),

@@ -32,6 +32,14 @@ async def exchange(ws: trio_websocket.WebSocketConnection, *frames: list[Any]) -
         return json.loads(await ws.get_message())
 
 
+async def health_of(web: str) -> tuple[int, str, str]:
+    """Asks as a load balancer does: the status of the answer, of everything, and of the store."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.get(f"http://{web}/healthz")
+    said = answer.json()
+    return answer.status_code, "ok" if said["status"] == "degraded" else said["status"], said["store"]
+
+
 async def test_a_full_disk_refuses_messages_and_loses_none(
     tmp_path: Path, solarocpp_cli: Callable[..., Any], running_server: Callable[..., Any]
 ) -> None:
@@ -50,12 +58,16 @@ async def test_a_full_disk_refuses_messages_and_loses_none(
             refused = await exchange(ws, meter_values("2", 2))
             assert refused[:3] == [4, "2", "InternalError"]
             assert "solarocpp.duckdb" not in json.dumps(refused)  # nothing of our insides
+            assert await health_of(server.web) == (503, "failing", "failing")
             assert (await exchange(ws, [2, "h", "Heartbeat", {}]))[:2] == [3, "h"]
             resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
             with trio.fail_after(10):
                 while (await exchange(ws, meter_values("2", 2)))[0] != 3:  # as a charge point does
                     pass
             assert await exchange(ws, meter_values("3", 3)) == [3, "3", {}]
+            with trio.fail_after(30):
+                while await health_of(server.web) != (200, "ok", "ok"):  # one look serves a second
+                    pass
     with q.open(data) as con:
         rows = con.sql("SELECT epoch_us(created) // 60000000 % 60, wattHours FROM datum ORDER BY 1").fetchall()
         ledger = con.sql("SELECT count(*) FROM ledger").fetchall()

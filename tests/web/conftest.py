@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 import trio
-from served import NOW, TOKEN, FakeLink, Served
+from served import NOW, PATIENCE_S, TOKEN, FakeLink, Served
 
 from solarocpp.instructions import InstructionQueue
 from solarocpp.registry import Registry
@@ -28,7 +28,9 @@ async def api(tmp_path: Path) -> AsyncIterator[Served]:
         await nursery.start(store.run)
         address = await nursery.start(serve, app, "127.0.0.1:0", TOKEN)
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        async with httpx.AsyncClient(base_url=f"http://{address}", headers=headers, trust_env=False) as http:
+        async with httpx.AsyncClient(
+            base_url=f"http://{address}", headers=headers, trust_env=False, timeout=PATIENCE_S
+        ) as http:
             yield Served(http, registry, store, links, app, queue)
         nursery.cancel_scope.cancel()
     store.close()

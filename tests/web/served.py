@@ -15,6 +15,8 @@ from solarocpp.store import Store
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TOKEN = "a token for tests"
+PATIENCE_S = 60.0
+"""Readers have a processor while nobody else wants it: on a busy machine a question takes longer than httpx waits."""
 
 
 class FakeLink(msgspec.Struct, frozen=True, rename="camel"):
@@ -39,4 +41,4 @@ class Served(NamedTuple):
     def as_caller(self, token: str, **headers: str) -> httpx.AsyncClient:
         """The same API for somebody with another token."""
         shown = {"Authorization": f"Bearer {token}", **headers}
-        return httpx.AsyncClient(base_url=self.http.base_url, headers=shown, trust_env=False)
+        return httpx.AsyncClient(base_url=self.http.base_url, headers=shown, trust_env=False, timeout=PATIENCE_S)

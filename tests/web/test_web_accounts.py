@@ -114,6 +114,8 @@ def named(kind: str, words: str, body: object = None) -> list[Try]:
 LISTING = [Try(200)]
 WHOLE_BOX = [Try(403, "forbidden")]
 PUBLIC = [Try(200)]
+ENDLESS: list[Try] = []
+"""Answers that never end, each with tests of its own: tests/web/test_web_stream.py."""
 
 # What must not change anything is tried before what makes new things.
 DECISIONS: dict[str, list[Try]] = {
@@ -132,10 +134,13 @@ DECISIONS: dict[str, list[Try]] = {
     "GET /api/readings": LISTING,
     "GET /api/nodes": LISTING,
     "GET /api/events": LISTING,
+    "GET /api/events/stream": ENDLESS,
+    "GET /api/ledger": LISTING,
     "GET /api/links": LISTING,
     "GET /api/status": LISTING,
     "GET /api/accounts": WHOLE_BOX,
     "GET /api/check": WHOLE_BOX,
+    "GET /metrics": WHOLE_BOX,
     "GET /api/snapshots": WHOLE_BOX,
     "POST /api/accounts": [Try(403, "forbidden", body={"name": "{word}"})],
     "POST /api/exports": [Try(403, "forbidden", body={})],
@@ -191,11 +196,14 @@ DECISIONS: dict[str, list[Try]] = {
 
 # Every query parameter of every route, with what would show account 1's things if it could.
 PARAMETERS: dict[str, list[str]] = {
+    "action": ["StatusNotification"],
     "active": ["true", "false"],
     "aggregate": ["hour"],
     "by": ["node,source,charger,token,day", "charger"],
     "charger": ["{word}-cp"],
     "curve": ["9"],
+    "direction": ["in"],
+    "kinds": ["datum"],
     "latest": ["true"],
     "limit": ["1"],
     "node": ["{node}", "1"],
@@ -296,7 +304,7 @@ async def test_no_route_shows_or_changes_what_is_anothers(box: Box) -> None:
         for route, attempts in DECISIONS.items():
             for attempt in attempts:
                 await walk.ask(route, attempt, {})
-            for name in known.get(route, []):
+            for name in known.get(route, []) if attempts else ():
                 for value in PARAMETERS[name]:
                     await walk.ask(route, attempts[0], {name: value})
     assert await everything_of(box, 1) == before

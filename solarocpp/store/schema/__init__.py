@@ -40,6 +40,7 @@ __all__ = [
     "FILE_TRANSFER_SECRET",
     "INSTRUCTION",
     "LATEST_VIEW",
+    "LEDGER",
     "PHASES",
     "PROPERTIES",
     "RESET_RECORD",

@@ -237,6 +237,10 @@ class Database:
                     raise StoreError(_STOPPED) from exc
                 raise StoreError(f"{self.path.name}: {exc}") from exc
 
+    def interrupts(self, cursor: Connection) -> bool:
+        """Says whether whoever uses this cursor has been stopped by us, or is about to be."""
+        return self._closed or self._broken or cursor in self._stopped
+
     def close(self) -> None:
         """Closes the file for good; interrupts whoever is still inside `using`, and waits for them a little."""
         with self._idle:

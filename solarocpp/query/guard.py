@@ -69,6 +69,7 @@ REFUSED_FUNCTIONS: Mapping[str, str] = {
     "damerau_levenshtein": _SQUARE,
     "jaro_similarity": _SQUARE,
     "jaro_winkler_similarity": _SQUARE,
+    "bitstring_agg": "it takes as much as its bounds say for each group, whatever is in it",
     "list_reduce": "a list that is added to itself outgrows every limit; sum, list_sum and string_agg do not",
     "array_reduce": "see list_reduce",
     "reduce": "see list_reduce",

@@ -4,17 +4,19 @@ DuckDB runs each on 2,048 rows before it looks for an interrupt. Measured on 1.5
 to the end, on texts of 500 characters: `LIKE '%a%b%'` 0.07, however many wildcards it has, `ILIKE '%a%q%'` 1.7
 and with a third wildcard over 14; GLOB, LIKE with `_` and LIKE ... ESCAPE as ILIKE, since all of them try again at
 each place. `contains` of 100 characters in 40,000: 11 s. A regular expression never tries again (RE2), but
-`[ab]{1,900}` takes 900 steps for a character: over 14 s on 90,000.
+`[ab]{1,900}` takes 900 steps for a character: over 14 s on 90,000. And regexp_replace with 'g' looks through the rest
+of the text for each match: 1,000 characters of `a` took 0.9 s, of `a.*q|b` 4.3, of `q*` over 8.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
-from math import factorial
 
 from solarocpp.errors import SqlRefused
-from solarocpp.query.sizes import Call, Size
+from solarocpp.query.functions import Call
+from solarocpp.query.sizes import Size
 from solarocpp.query.tree import written_text
 
 # Steps for a value, each measured so that 2,048 values take 2 s.
@@ -72,6 +74,11 @@ def judge_search(call: Call) -> None:
             )
 
 
+def _again(pattern: str) -> float:
+    """How long the search for the next match takes, to begin with it at each character: 'g' does that."""
+    return (8 if "*" in pattern else 4 if re.search(r"\+|\{", pattern) else 1) / max(1, len(pattern))
+
+
 def _bearable(text: Size, steps: float, most: float) -> bool:
     return text.peak * steps <= most and (not text.collected or steps <= _MOST_IN_COLLECTED)
 
@@ -84,7 +91,7 @@ def _judge_like(call: Call) -> None:
     if call.name in _LIKE and "_" not in pattern and not call.sizes[0].collected:
         return  # DuckDB looks for one part after the other then
     wildcards = len(_WILDCARDS["GLOB" if word == "GLOB" else "LIKE"].findall(pattern))
-    tries = call.sizes[0].peak ** wildcards / factorial(min(wildcards, 20))
+    tries = call.sizes[0].peak ** wildcards / math.factorial(min(wildcards, 20))
     if tries > _MOST_TRIES or (call.sizes[0].collected and wildcards > 1):
         raise SqlRefused(
             f"{word} {pattern!r} has {wildcards} wildcards, more than a text as long as this may be compared with: "
@@ -101,6 +108,8 @@ def _judge_regex(call: Call) -> None:
     steps = float(len(pattern))
     for low, high in _REPEATED.findall(pattern):
         steps *= max(int(low or 1), int(high or 1), 1)
+    if call.name == "regexp_replace" and len(call.nodes) > 3:
+        steps *= _again(pattern) * (math.inf if call.sizes[0].collected else call.sizes[0].peak)
     if not _bearable(call.sizes[0], steps, _MOST_STATES):
         raise SqlRefused(
             f"The pattern {pattern!r} takes {steps:.0f} steps for each character, too many for a text as long as this; "

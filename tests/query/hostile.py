@@ -159,6 +159,19 @@ REFUSED: tuple[Hostile, ...] = (
     Hostile("SELECT regexp_matches(rpad(token, 9000, 'a'), '[ab]{1,900}c') FROM datum", "900 steps for a character"),
     Hostile("SELECT regexp_matches(token, token) FROM datum", "a pattern that somebody sent"),
     Hostile(
+        "SELECT regexp_replace(rpad(token, 1600, 'a'), 'q*', 'b', 'g') FROM datum", "the rest again for each match"
+    ),
+    Hostile("SELECT regexp_replace(string_agg(request, ''), 'a', 'b', 'g') FROM ledger", "the same, for all"),
+    Hostile("SELECT (rpad('9', 15000, '9') || nodeId)::BIGNUM FROM datum", "a number whose digits cost their square"),
+    Hostile("SELECT bitstring_agg(nodeId, 0, 900000000) FROM datum GROUP BY created", "100 MB for each row"),
+    Hostile("SELECT list_aggregate([nodeId], 'bitstring_agg', 0, 900000000) FROM datum", "the same by another name"),
+    Hostile("SELECT approx_top_k(watts, 900000) FROM datum GROUP BY created", "room for 900,000 for each row"),
+    Hostile("SELECT list_select([rpad('', 8000, 'x')], list_resize([1], 1900, 1))", "one element, 1,900 times"),
+    Hostile(
+        "SELECT quantile_cont(watts, [x / 2000.0 FOR x IN range(1900)]) OVER (ORDER BY created) FROM datum",
+        "1,900 quantiles for each row",
+    ),
+    Hostile(
         "WITH RECURSIVE a(s) AS (SELECT 'x' UNION ALL SELECT s || s FROM a) SELECT max(length(s)) FROM a",
         "doubles without end",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 Node = Mapping[str, object]
@@ -88,6 +89,16 @@ def written_text(node: object) -> str | None:
 
 # Ends of a frame that count rows, and where the count is.
 _COUNTED = frozenset({"EXPR_PRECEDING_ROWS", "EXPR_FOLLOWING_ROWS", "CURRENT_ROW_ROWS"})
+
+
+def is_written_frame(window: Node) -> bool:
+    """Whether both ends of a window's frame are numbers or intervals, the same for each row."""
+    return all(
+        node.get("class") not in {"COLUMN_REF", "SUBQUERY", "PARAMETER", "POSITIONAL_REFERENCE"}
+        and re.fullmatch(r"to_\w+|trunc|-|None", str(node.get("function_name"))) is not None
+        for end in ("start_expr", "end_expr")
+        for node in nodes_of(window.get(end))
+    )
 
 
 def rows_of_frame(window: Node) -> int | None:

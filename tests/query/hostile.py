@@ -197,6 +197,14 @@ REFUSED: tuple[Hostile, ...] = (
     ),
     Hostile("SELECT unnest(range(2000)), string_agg(request, '') FROM ledger", "beside unnest"),
     Hostile("SELECT list(request) OVER (ORDER BY created) FROM ledger", "all so far, once for each row"),
+    Hostile(
+        "SELECT mode(watts) OVER (ORDER BY created ROWS BETWEEN transactionId PRECEDING AND CURRENT ROW) FROM datum",
+        "a frame of its own for each row, counted anew",
+    ),
+    Hostile(
+        "SELECT sum(DISTINCT watts) OVER (ORDER BY created ROWS 99999 PRECEDING EXCLUDE CURRENT ROW) FROM datum",
+        "the same by what it leaves out",
+    ),
     Hostile("SELECT first_value(l) OVER () FROM (SELECT list(request) l FROM ledger GROUP BY action)", "in a window"),
     Hostile(
         "SELECT list_transform(l, lambda x: len(list_filter(l, lambda y: y = x))) FROM (SELECT list(soc) l FROM datum)",

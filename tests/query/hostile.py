@@ -166,6 +166,7 @@ REFUSED: tuple[Hostile, ...] = (
     Hostile("SELECT bitstring_agg(nodeId, 0, 900000000) FROM datum GROUP BY created", "100 MB for each row"),
     Hostile("SELECT list_aggregate([nodeId], 'bitstring_agg', 0, 900000000) FROM datum", "the same by another name"),
     Hostile("SELECT approx_top_k(watts, 900000) FROM datum GROUP BY created", "room for 900,000 for each row"),
+    Hostile("SELECT list_intersect(range(1900), [x * 2 FOR x IN range(1900)])", "each element with each"),
     Hostile("SELECT list_select([rpad('', 8000, 'x')], list_resize([1], 1900, 1))", "one element, 1,900 times"),
     Hostile(
         "SELECT quantile_cont(watts, [x / 2000.0 FOR x IN range(1900)]) OVER (ORDER BY created) FROM datum",

@@ -86,6 +86,8 @@ LISTS = "SELECT nodeId, list(watts) AS w FROM datum GROUP BY ALL"
         "SELECT list(watts) OVER (ORDER BY created ROWS BETWEEN 10 PRECEDING AND CURRENT ROW) FROM datum",
         "SELECT avg(watts) OVER (ORDER BY created RANGE BETWEEN INTERVAL 1 HOUR PRECEDING AND CURRENT ROW) FROM datum",
         "SELECT lag(watts, 2) OVER w, sum(watts) OVER w FROM datum WINDOW w AS (PARTITION BY token ORDER BY created)",
+        "SELECT list_has_any(list(token), ['A', 'B']) FROM datum",
+        "FROM event WHERE list_has_any(tags, ['ocpp', 'charger']) AND tags @> ['forbidden'] AND 'ocpp' IN tags",
         "SELECT [[x * y FOR x IN range(10)] FOR y IN range(10)]",
         "SELECT list_transform(string_split(sourceId, '/'), lambda p, i: i || ': ' || upper(p)) FROM datum",
         "WITH RECURSIVE d(day, n) AS (SELECT DATE '2026-01-01', 1 UNION ALL SELECT day + 1, n + 1 FROM d) FROM d",

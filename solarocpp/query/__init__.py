@@ -23,14 +23,14 @@ notebook on a data directory as well as on a cursor of the live store:
     curves      power over a session, for a sparkline   clocks   whose clock is off
 """
 
-from solarocpp.query.answers import Columns, Parameters, Piece, SqlAnswer, answer_sql, stream_arrow, stream_csv
+from solarocpp.query.answers import Columns, Piece, SqlAnswer, answer_sql, stream_arrow, stream_csv
 from solarocpp.query.clocks import clocks
 from solarocpp.query.connection import open_data as open  # noqa: A004 -- read as q.open
 from solarocpp.query.datums import Aggregate, datums, latest
 from solarocpp.query.events import events
 from solarocpp.query.exports import Exported, export
 from solarocpp.query.filters import Moment, Nodes
-from solarocpp.query.guard import judge_sql
+from solarocpp.query.guard import Parameters, judge_sql
 from solarocpp.query.ledger import ledger
 from solarocpp.query.properties import OCPP_PROPERTIES, choose_properties
 from solarocpp.query.readings import ReadingType, readings

@@ -14,20 +14,17 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 
-from solarocpp.query.guard import judge_sql, refusal
+from solarocpp.query.guard import Parameters, judge_sql, refusal
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
-
-Parameters = Sequence[object] | Mapping[str, object]
-"""Values for `?` and `$1`, or for `$name`."""
 
 # What DuckDB works on at once. Less would cost calls, more memory: a row may be wide.
 _CSV_ROWS = 2_048
@@ -69,7 +66,7 @@ def answer_sql(
     Raises:
         SqlRefused: it is not a read-only statement, or DuckDB cannot run it.
     """
-    statement = judge_sql(text)
+    statement = judge_sql(text, parameters)
     with _reading(con, statement):
         con.execute(statement, parameters)
         columns = _columns(con)
@@ -88,7 +85,7 @@ def stream_csv(
     Raises:
         SqlRefused: it is not a read-only statement, or DuckDB cannot run it, be it in the middle of the answer.
     """
-    statement = judge_sql(text)
+    statement = judge_sql(text, parameters)
     with _reading(con, statement, above=1):
         columns = _describe(con, statement, parameters)
         if columns is None:
@@ -109,7 +106,7 @@ def stream_arrow(
     Raises:
         SqlRefused: as of `stream_csv`.
     """
-    statement = judge_sql(text)
+    statement = judge_sql(text, parameters)
     with _reading(con, statement):
         con.execute(statement, parameters)
         columns = _columns(con)

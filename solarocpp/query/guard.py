@@ -17,15 +17,16 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import duckdb
 import msgspec
 
 from solarocpp.errors import SqlRefused
-from solarocpp.query.growth import Node, judge_growth, nodes_of
+from solarocpp.query.growth import judge_growth
 from solarocpp.query.places import place_of, split_message
+from solarocpp.query.tree import Node, nodes_of
 
 # What may stand in FROM with parentheses. A list of what is allowed, since every extension and every
 # version of DuckDB brings more, and most of them touch files or the server (`quack_serve`). Not the macros
@@ -68,6 +69,7 @@ REFUSED_FUNCTIONS: Mapping[str, str] = {
     "damerau_levenshtein": _SQUARE,
     "jaro_similarity": _SQUARE,
     "jaro_winkler_similarity": _SQUARE,
+    "bitstring_agg": "it takes as much as its bounds say for each group, whatever is in it",
     "list_reduce": "a list that is added to itself outgrows every limit; sum, list_sum and string_agg do not",
     "array_reduce": "see list_reduce",
     "reduce": "see list_reduce",
@@ -123,15 +125,23 @@ _EXPLAIN = re.compile(rf"({_GAP})(EXPLAIN)\b(?:({_GAP})(ANALYZE)\b)?", re.IGNORE
 _PLAIN_NAME = re.compile(r"\w+")
 
 
-def judge_sql(text: str) -> str:
+Parameters = Sequence[object] | Mapping[str, object]
+"""Values for `?` and `$1`, or for `$name`."""
+
+
+def judge_sql(text: str, parameters: Parameters = ()) -> str:
     """Returns the one read-only statement in `text`, without the semicolon; lines and columns stay as they were.
 
-    Any thread may ask. What was allowed is remembered: a client that attaches asks the same again and again.
+    Any thread may ask. What was allowed is remembered: a client that attaches asks the same again and again. Of the
+    parameters only their length counts.
 
     Raises:
         SqlRefused: it is something else; the text says what, and what to do instead.
     """
-    return _remembered(text) if len(text) <= _MOST_REMEMBERED else _judge(text)
+    values = parameters.values() if isinstance(parameters, Mapping) else parameters
+    # A power of two, so that the same question with another name in it is remembered.
+    longest = 1 << max((len(str(value).encode()) for value in values), default=0).bit_length()
+    return (_remembered if len(text) <= _MOST_REMEMBERED else _judge)(text, longest)
 
 
 # 2 MB at most. Measured: 0.3 us for a statement that is remembered, 1 ms for one that is not.
@@ -140,11 +150,11 @@ _REMEMBERED = 500
 
 
 @lru_cache(_REMEMBERED)
-def _remembered(text: str) -> str:
-    return _judge(text)
+def _remembered(text: str, longest_parameter: int) -> str:
+    return _judge(text, longest_parameter)
 
 
-def _judge(text: str) -> str:
+def _judge(text: str, longest_parameter: int) -> str:
     con = _parser()
     try:
         statements = con.extract_statements(text)
@@ -162,11 +172,11 @@ def _judge(text: str) -> str:
     if kinds[0] == "EXPLAIN" and (explained := _EXPLAIN.match(statement)):
         begin = explained.end()
         statement = _only_words(explained) + statement[begin:]
-    nodes = list(nodes_of(_parse_select(con, statement, begin)))
-    for node in nodes:
+    tree = _parse_select(con, statement, begin)
+    for node in nodes_of(tree):
         if reason := _objection(node):
             raise _refused_at(reason, statement, begin, node)
-    judge_growth(nodes)
+    judge_growth(tree, longest_parameter)
     return statement
 
 
@@ -227,7 +237,11 @@ def _parse_select(con: duckdb.DuckDBPyConnection, statement: str, begin: int) ->
         row = con.execute("SELECT json_serialize_sql(?)", [statement[begin:]]).fetchone()
     except duckdb.Error as exc:
         raise SqlRefused(f"{exc}. {_ADVICE}.") from exc
-    match msgspec.json.decode(row[0]) if row else None:
+    try:
+        decoded = msgspec.json.decode(row[0]) if row else None
+    except RecursionError as exc:
+        raise SqlRefused("This statement nests too deep; parts of it may go into a WITH.") from exc
+    match decoded:
         case {"error": False, "statements": [tree]}:
             return tree
         case {"error_message": str(reason)}:

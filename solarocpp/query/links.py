@@ -18,9 +18,8 @@ import httpx
 import msgspec
 
 from solarocpp.errors import QueryError, SqlRefused, StoreError
-from solarocpp.query.answers import Parameters
 from solarocpp.query.filters import quote
-from solarocpp.query.guard import OFFLINE
+from solarocpp.query.guard import OFFLINE, Parameters
 from solarocpp.query.quack import load_extensions
 
 _CSV: Final = "text/csv"

@@ -23,8 +23,7 @@ from typing import Any, Final, Protocol, Self
 import duckdb
 
 from solarocpp.errors import SqlRefused
-from solarocpp.query.answers import Parameters
-from solarocpp.query.guard import OFFLINE, judge_sql
+from solarocpp.query.guard import OFFLINE, Parameters, judge_sql
 
 Relation = duckdb.DuckDBPyRelation
 

@@ -64,6 +64,9 @@ _LAYOUT = "ROW_GROUP_SIZE 491520, STORAGE_VERSION 'v1.2.0'"
 
 T = TypeVar("T")
 
+# A commit that finds no memory is a TransactionException, as one that finds no disk; only the text tells them apart.
+_NO_MEMORY = re.compile("failed to pin block|could not allocate block")
+
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 
 
@@ -213,7 +216,7 @@ class Database:
             except duckdb.Error as exc:
                 if _died(exc):
                     raise
-                if isinstance(exc, duckdb.OutOfMemoryException) or "failed to pin block" in str(exc):
+                if isinstance(exc, duckdb.OutOfMemoryException) or _NO_MEMORY.search(str(exc)):
                     raise StoreStarved(str(self.path), _first_line(exc)) from exc
                 if isinstance(exc, duckdb.IOException | duckdb.TransactionException):
                     # "Failed to commit: Could not write file": DuckDB has rolled back and works on.
@@ -236,6 +239,10 @@ class Database:
                 if isinstance(exc, duckdb.InterruptException) and cursor in self._stopped:
                     raise StoreError(_STOPPED) from exc
                 raise StoreError(f"{self.path.name}: {exc}") from exc
+
+    def interrupts(self, cursor: Connection) -> bool:
+        """Says whether whoever uses this cursor has been stopped by us, or is about to be."""
+        return self._closed or self._broken or cursor in self._stopped
 
     def close(self) -> None:
         """Closes the file for good; interrupts whoever is still inside `using`, and waits for them a little."""

@@ -42,6 +42,15 @@ class Stream(NamedTuple):
     source_id: str
 
 
+class Applied(NamedTuple):
+    """What writing datums did, beside the rows."""
+
+    newest: Mapping[Stream, datetime]
+    """The newest time of each stream that has a newer one now."""
+    changed: frozenset[UUID]
+    """Sessions that stored rows belonged to before late readings were merged into them; they may have lost those."""
+
+
 class _Merged(NamedTuple):
     """What one batch says about one moment of one stream."""
 
@@ -107,8 +116,8 @@ class DatumTable:
         self._spelling.update(added)
         self._properties = frozenset(self._spelling.values())
 
-    def apply(self, con: Connection, effects: Sequence[DatumObserved]) -> Mapping[Stream, datetime]:
-        """Writes datums; `accept` what it returns once the transaction is committed."""
+    def apply(self, con: Connection, effects: Sequence[DatumObserved]) -> Applied:
+        """Writes datums; `accept` the newest of what it returns once the transaction is committed."""
         merged = self._merge(effects)
         fresh: list[_Merged] = []
         late: list[_Merged] = []
@@ -121,11 +130,13 @@ class DatumTable:
                 newest[stream] = max(created, newest.get(stream, created))
             else:
                 late.append(item)
+        changed: frozenset[UUID] = frozenset()
         if late:
-            fresh += _merge_late(con, late)
+            unstored, changed = _merge_late(con, late)
+            fresh += unstored
         insert_rows(con, "datum", [item.row for item in fresh])
         insert_rows(con, "datumContext", [row for item in fresh for row in _context_rows(item)])
-        return newest
+        return Applied(newest, changed)
 
     def accept(self, newest: Mapping[Stream, datetime]) -> None:
         """Takes note of what a committed transaction wrote."""
@@ -205,8 +216,8 @@ def _merge_by_context(item: _Merged, datum: Datum, spelling: Mapping[str, str]) 
             item.contexts[column] = context
 
 
-def _merge_late(con: Connection, late: Sequence[_Merged]) -> list[_Merged]:
-    """Merges rows into those that are stored, and returns those that are not stored yet."""
+def _merge_late(con: Connection, late: Sequence[_Merged]) -> tuple[list[_Merged], frozenset[UUID]]:
+    """Merges rows into those that are stored; returns those that are not, and the sessions of those that were."""
     times = [item.row["created"] for item in late]
     keys = as_json([{name: item.row[name] for name in _KEY} for item in late])
     # The range lets DuckDB skip all row groups of other times.
@@ -214,7 +225,8 @@ def _merge_late(con: Connection, late: Sequence[_Merged]) -> list[_Merged]:
         f"datum SEMI JOIN {unfolded('datum', _KEY)} n ON {_SAME_KEY} WHERE datum.created BETWEEN ?::TIMESTAMPTZ AND ?"
     )
     bounds = [keys, min(times), max(times)]  # type: ignore[type-var] # they are datetimes
-    stored = {_key(row) for row in con.execute(f"SELECT {quoted(_KEY, 'datum.')} FROM {among}", bounds).fetchall()}
+    found = con.execute(f'SELECT {quoted(_KEY, "datum.")}, datum."sessionId" FROM {among}', bounds).fetchall()
+    stored = {_key(row[:3]): row[3] for row in found}
     both = [item for item in late if tuple(item.row[name] for name in _KEY) in stored]
     if both:
         ranks = {
@@ -224,7 +236,8 @@ def _merge_late(con: Connection, late: Sequence[_Merged]) -> list[_Merged]:
             ).fetchall()
         }
         _update([_winning(item, ranks) for item in both], con)
-    return [item for item in late if tuple(item.row[name] for name in _KEY) not in stored]
+    unstored = [item for item in late if tuple(item.row[name] for name in _KEY) not in stored]
+    return unstored, frozenset(session for session in stored.values() if session is not None)
 
 
 def _winning(item: _Merged, ranks: Mapping[tuple[object, ...], int]) -> _Merged:

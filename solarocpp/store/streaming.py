@@ -12,9 +12,10 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol, TypeVar
 
+import duckdb
 import trio
 
-from solarocpp.errors import QueryInterrupted
+from solarocpp.errors import QueryInterrupted, StoreError
 from solarocpp.store.database import Connection
 
 T = TypeVar("T")
@@ -43,7 +44,7 @@ async def read_stream(
     def give(con: Connection) -> None:
         # The question is closed right here: its cursor is lent to this thread, and for this long.
         with contextlib.closing(question(con)) as pieces:  # type: ignore[type-var]  # a generator, all of them
-            for piece in pieces:
+            for piece in _once(pieces):
                 trio.from_thread.run(giving.send, piece, trio_token=token)
 
     async def answer() -> None:
@@ -67,3 +68,16 @@ async def read_stream(
         raise QueryInterrupted(limit_s)
     if failures:
         raise failures[0]
+
+
+def _once(pieces: Iterator[T]) -> Iterator[T]:
+    """Passes pieces on; after the first, an interruption is no reason to ask again: it would begin anew."""
+    begun = False
+    try:
+        for piece in pieces:
+            begun = True
+            yield piece
+    except duckdb.InterruptException as exc:
+        if begun:
+            raise StoreError(f"The answer ended in the middle: {exc}") from exc
+        raise

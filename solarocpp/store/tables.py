@@ -135,7 +135,7 @@ class Tables:
             log.info("totals_computed", sessions=done, seconds=round(time.perf_counter() - began, 1))
 
     def _apply(self, con: Connection, batch: _Sorted) -> _Outcome:
-        newest = self._datums.apply(con, batch.datums)
+        applied = self._datums.apply(con, batch.datums)
         apply_session_effects(con, batch.sessions)
         apply_charger_effects(con, batch.chargers)
         insert_signed_readings(con, batch.signed)
@@ -143,9 +143,10 @@ class Tables:
         started = {effect.session_id for effect in batch.sessions if isinstance(effect, SessionStarted)}
         ended = {effect.session_id for effect in batch.sessions if isinstance(effect, SessionEnded)}
         still_open = (self._open | started) - ended
-        # Late datums change the totals of a session that ended long ago, too.
-        store_totals(con, ended | (sessions_of(batch.datums) - still_open), self._datums.properties)
-        return _Outcome(newest, still_open)
+        # Late datums change the totals of a session that ended long ago, too, and of the one they take a row from.
+        touched = sessions_of(batch.datums) | applied.changed
+        store_totals(con, ended | (touched - still_open), self._datums.properties)
+        return _Outcome(applied.newest, still_open)
 
     def _add_columns(self, con: Connection, batch: _Sorted) -> None:
         """Makes missing columns, in a transaction of its own: they do no harm if the rest fails."""

@@ -51,10 +51,22 @@ QUESTIONS = {
         "SELECT node_id, source_id, count(*), sum(energy), sum(duration), max(peak_power) "
         "FROM charge_session GROUP BY 1, 2"
     ),
-    "source_year_by_hour": (
-        "SELECT date_trunc('hour', created), sum(step) FROM (SELECT created, watt_hours - lag(watt_hours) "
-        "OVER (ORDER BY created) AS step FROM datum WHERE source_id = '{source}') s GROUP BY 1"
-    ),
+    # A step is shared by time between the hours it touches, as in `by_hand`.
+    "source_year_by_hour": """
+        WITH step AS (
+            SELECT created, date_trunc('hour', created) AS hour, lag(created) OVER readings AS since,
+                watt_hours - lag(watt_hours) OVER readings AS rise
+            FROM datum WHERE source_id = '{source}' AND watt_hours IS NOT NULL WINDOW readings AS (ORDER BY created)
+        )
+        SELECT hour, sum(wh) FROM (
+            SELECT hour, rise * extract(epoch FROM created - greatest(since, hour))
+                / extract(epoch FROM created - since) AS wh
+            FROM step WHERE created <= since + INTERVAL '1 hour'
+            UNION ALL
+            SELECT date_trunc('hour', since), rise * extract(epoch FROM hour - since)
+                / extract(epoch FROM created - since)
+            FROM step WHERE since < hour AND created <= since + INTERVAL '1 hour'
+        ) part GROUP BY 1""",
     "site_month_by_15min": (
         "SELECT slot, sum(watts) FROM (SELECT date_bin('15 minutes', created, TIMESTAMPTZ '2025-01-01') AS slot, "
         "source_id, avg(watts) AS watts FROM datum WHERE created >= '2025-06-01+00' AND created < '2025-07-01+00' "

@@ -100,6 +100,7 @@ def test_questions_are_asked_by_us_by_hand_and_of_postgres() -> None:
     (line,) = lines_of("query.py", "--sessions", "500", "--postgres")
     assert line["datums"] == 50_000
     assert line["rows"]["sessions_by_node_source"] == line["rows"]["latest"] == 500
+    assert line["differences"] == {}
     assert line["cpu_ms"].keys() == line["by_hand_cpu_ms"].keys() > {"source_year_by_hour", "site_month_by_15min"}
     assert isinstance(line["postgres"], str) if "postgres" in line else line["postgres_rows"]["latest"] == 500
 

@@ -148,6 +148,69 @@ REFUSED: tuple[Hostile, ...] = (
     Hostile("SELECT string_split(rpad(range::VARCHAR, 90000, 'x'), '') FROM range(4000)", "each letter becomes a text"),
     Hostile("SELECT levenshtein(rpad(range::VARCHAR, 90000, 'x'), token) FROM range(2000), datum", "hours in one call"),
     Hostile("SELECT jaro_similarity(message, message) FROM ledger", "the same by another name"),
+    Hostile("SELECT request LIKE '%a_%b%c' FROM ledger", "LIKE with _ tries again at each place: hours for one text"),
+    Hostile("SELECT request NOT ILIKE '%a%b%c' FROM ledger", "ILIKE does so without _"),
+    Hostile("SELECT request GLOB '*a*b*c' FROM ledger", "and GLOB"),
+    Hostile("SELECT like_escape(request, '%a%b%c', '$') FROM ledger", "LIKE as a function"),
+    Hostile("SELECT request LIKE request FROM ledger", "a pattern that somebody sent"),
+    Hostile(
+        "SELECT contains(rpad(token, 9000, 'a'), rpad('', 4000, 'a') || 'b') FROM datum", "4,000 for each character"
+    ),
+    Hostile("SELECT regexp_matches(rpad(token, 9000, 'a'), '[ab]{1,900}c') FROM datum", "900 steps for a character"),
+    Hostile("SELECT regexp_matches(token, token) FROM datum", "a pattern that somebody sent"),
+    Hostile(
+        "SELECT regexp_replace(rpad(token, 1600, 'a'), 'q*', 'b', 'g') FROM datum", "the rest again for each match"
+    ),
+    Hostile("SELECT regexp_replace(string_agg(request, ''), 'a', 'b', 'g') FROM ledger", "the same, for all"),
+    Hostile("SELECT (rpad('9', 15000, '9') || nodeId)::BIGNUM FROM datum", "a number whose digits cost their square"),
+    Hostile("SELECT bitstring_agg(nodeId, 0, 900000000) FROM datum GROUP BY created", "100 MB for each row"),
+    Hostile("SELECT list_aggregate([nodeId], 'bitstring_agg', 0, 900000000) FROM datum", "the same by another name"),
+    Hostile("SELECT approx_top_k(watts, 900000) FROM datum GROUP BY created", "room for 900,000 for each row"),
+    Hostile("SELECT list_intersect(range(1900), [x * 2 FOR x IN range(1900)])", "each element with each"),
+    Hostile("SELECT list_select([rpad('', 8000, 'x')], list_resize([1], 1900, 1))", "one element, 1,900 times"),
+    Hostile(
+        "SELECT quantile_cont(watts, [x / 2000.0 FOR x IN range(1900)]) OVER (ORDER BY created) FROM datum",
+        "1,900 quantiles for each row",
+    ),
+    Hostile(
+        "WITH RECURSIVE a(s) AS (SELECT 'x' UNION ALL SELECT s || s FROM a) SELECT max(length(s)) FROM a",
+        "doubles without end",
+    ),
+    Hostile("SELECT s || s FROM (SELECT concat(" + "repeat('x', 4000), " * 3 + "token) s FROM datum)", "joined twice"),
+    Hostile(
+        "WITH " + ", ".join(f"t{n} AS (SELECT s || s s FROM t{n - 1})" for n in range(1, 25)) + " FROM t24",
+        "doubles with each CTE",
+    ),
+    Hostile("SELECT repeat(request, 9000) FROM ledger", "a long text, often"),
+    Hostile("SELECT repeat($1, 9000)", "a parameter, as long as may be"),
+    Hostile(
+        "SELECT list_transform(range(1000), lambda x: list_sum(list_transform(range(1000), lambda y: x * y)))",
+        "a lambda in a lambda: a million for each row",
+    ),
+    Hostile("SELECT [[y FOR y IN range(1000)] FOR x IN range(1000)]", "the same as comprehensions"),
+    Hostile("SELECT list_transform(range(1000), lambda x: request) FROM ledger", "a thousand copies"),
+    Hostile(
+        "SELECT max(length(s || range)) FROM (SELECT string_agg(range, '') s FROM range(1000000)), range(2048)",
+        "a text of a million rows, once for each of 2,048",
+    ),
+    Hostile(
+        "SELECT max(length((SELECT string_agg(request, '') FROM ledger) || range)) FROM range(2048)", "as a subquery"
+    ),
+    Hostile("SELECT unnest(range(2000)), string_agg(request, '') FROM ledger", "beside unnest"),
+    Hostile("SELECT list(request) OVER (ORDER BY created) FROM ledger", "all so far, once for each row"),
+    Hostile(
+        "SELECT mode(watts) OVER (ORDER BY created ROWS BETWEEN transactionId PRECEDING AND CURRENT ROW) FROM datum",
+        "a frame of its own for each row, counted anew",
+    ),
+    Hostile(
+        "SELECT sum(DISTINCT watts) OVER (ORDER BY created ROWS 99999 PRECEDING EXCLUDE CURRENT ROW) FROM datum",
+        "the same by what it leaves out",
+    ),
+    Hostile("SELECT first_value(l) OVER () FROM (SELECT list(request) l FROM ledger GROUP BY action)", "in a window"),
+    Hostile(
+        "SELECT list_transform(l, lambda x: len(list_filter(l, lambda y: y = x))) FROM (SELECT list(soc) l FROM datum)",
+        "each with each",
+    ),
     Hostile("SELECT " + "+".join(["1"] * 5000), "deeper than the stack"),
 )
 
@@ -155,10 +218,6 @@ BOUNDED: tuple[Hostile, ...] = (
     Hostile("/* /* */ EXPLAIN SELECT 1 --*/ EXPLAIN ANALYZE DELETE FROM charger", "to DuckDB, comments nest"),
     Hostile("--\r EXPLAIN ANALYZE DELETE FROM charger /*\nEXPLAIN SELECT 1 --*/", "to DuckDB, \\r ends a comment"),
     Hostile("WITH RECURSIVE a(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM a) SELECT max(n) FROM a", "never ends"),
-    Hostile(
-        "WITH RECURSIVE a(s) AS (SELECT 'x' UNION ALL SELECT s || s FROM a) SELECT max(length(s)) FROM a",
-        "doubles without end",
-    ),
     Hostile("SELECT count(*) FROM range(1000000) a, range(1000000) b", "a cross join of millions"),
     Hostile("SELECT count(*) FROM range(10000000) a, range(10000000) b, range(10000000) c", "a larger one"),
     Hostile("SELECT max(n) FROM (SELECT row_number() OVER (ORDER BY hash(range)) n FROM range(1000000000))", "sorts"),

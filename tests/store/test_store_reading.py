@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 import trio
 from stored import T, ended, exchange, observed, record_all, rows, started
@@ -31,6 +32,33 @@ async def test_question_nobody_waits_for_ends(store: Store) -> None:
     with trio.move_on_after(0.05) as scope:
         await store.read(lambda con: con.execute(ENDLESS).fetchall())
     assert scope.cancelled_caught
+
+
+async def test_statement_that_nobody_interrupted_tells_what_is_wrong_with_it(store: Store) -> None:
+    """DuckDB calls a statement interrupted, now and then, that fails in two of its threads at once."""
+    asked: list[str] = []
+
+    def question(con: duckdb.DuckDBPyConnection) -> None:
+        asked.append("")
+        if len(asked) == 1:
+            raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+        con.execute("SELECT 'x'::BIGINT")
+
+    with pytest.raises(StoreError, match="Could not convert string 'x' to INT64"):
+        await store.read(question)
+    assert len(asked) == 2
+
+
+async def test_statement_is_not_asked_for_ever(store: Store) -> None:
+    asked: list[str] = []
+
+    def question(_: duckdb.DuckDBPyConnection) -> None:
+        asked.append("")
+        raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+
+    with pytest.raises(StoreError, match="Interrupted!"):
+        await store.read(question)
+    assert len(asked) == 3
 
 
 async def test_messages_are_written_while_a_question_runs(store: Store) -> None:
@@ -89,7 +117,7 @@ class TestHealth:
         assert {finding.result for finding in found.values()} == {"ok"}
         assert found["datum"].detail == "1 rows, newest 2026-03-01T10:00:00Z"
         assert found["ledger"].detail == "empty"
-        assert found["schema"].detail == "version 3, this solarocpp has 3"
+        assert found["schema"].detail == "version 4, this solarocpp has 4"
 
     @pytest.mark.parametrize(
         ("damage", "check", "result"),

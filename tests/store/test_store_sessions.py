@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from stored import OUTLET, RECEIVED, SESSION, T, at, ended, observed, rows, started
 
-from solarocpp.metering.datums import Datum, StatusProperties
+from solarocpp.metering.datums import Datum, SessionProperties, StatusProperties
 from solarocpp.ocpp.datatypes import SourceId
 from solarocpp.store import SessionRecord, Store, session_id_for
 from solarocpp.store.effects import DatumObserved, Effect, SessionRefused
@@ -174,6 +174,23 @@ class TestRows:
         project(resting, observed(120, session=True, wattHours=2500.0))
         assert session(resting)[0] == 1500.0
         assert rows(resting, 'SELECT count(*) FROM "sessionTotal"') == [(1,)]
+
+    def test_reading_that_goes_to_another_session_changes_the_totals_of_both(self, resting: Store) -> None:
+        """A charger that says its reading again, for another transaction, takes it from the first."""
+        other = UUID("00000000-0000-8000-8000-000000000041")
+        first = [started(1000), *registers(1000, 2000, 5000), ended(120)]
+        second = [started(0, other, 2), ended(300, session_id=other)]
+        project(resting, *first, *second)
+        totals = 'SELECT "transactionId", energy, readings FROM session ORDER BY 1'
+        assert rows(resting, totals) == [(1, 4000.0, 3), (2, None, 0)]
+        moved = Datum(1, OUTLET, at(120), {"wattHours": 5000.0}, None, SessionProperties(other, 2, "TAG", 120))
+        project(resting, DatumObserved(moved, RECEIVED), observed(180, source=OUTLET, watts=1.0))
+        assert rows(resting, totals) == [(1, 1000.0, 2), (2, 0.0, 1)]
+
+    def test_value_that_comes_late_and_without_its_session_changes_its_totals(self, resting: Store) -> None:
+        project(resting, started(1000), *registers(1000, 2000, 5000), ended(120))
+        project(resting, observed(120, wattHours=3000.0))
+        assert session(resting)[0] == 2000.0
 
     def test_status_datums_of_a_session_are_no_readings(self, resting: Store) -> None:
         status = Datum(

@@ -68,6 +68,26 @@ async def test_who_refuses_a_piece_ends_the_question(reading: Store) -> None:
     assert (question.given, question.closed) == (5, True)
 
 
+async def test_an_answer_that_has_begun_is_not_begun_again(reading: Store) -> None:
+    """DuckDB may call a statement interrupted that nobody interrupted: before the first piece it is asked again."""
+    taken: list[int] = []
+    asked: list[str] = []
+
+    def question(_: duckdb.DuckDBPyConnection) -> Iterator[int]:
+        asked.append("")
+        if len(asked) == 1:
+            raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+        yield 1
+        raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+
+    async def take(number: int) -> None:
+        taken.append(number)
+
+    with pytest.raises(StoreError, match="The answer ended in the middle"):
+        await read_stream(reading.read, question, take, limit_s=30)
+    assert (taken, len(asked)) == ([1], 2)
+
+
 async def test_what_the_question_raises_comes_after_its_pieces(reading: Store) -> None:
     taken: list[int] = []
 

@@ -175,10 +175,10 @@ class Staging:
         self._con.close()
 
     def _apply(self, con: Connection, effects: Sequence[Effect]) -> Mapping[Stream, datetime]:
-        newest = self._datums.apply(con, [effect for effect in effects if isinstance(effect, DatumObserved)])
+        applied = self._datums.apply(con, [effect for effect in effects if isinstance(effect, DatumObserved)])
         apply_session_effects(con, [effect for effect in effects if isinstance(effect, _SESSIONS)])
         insert_signed_readings(con, [effect for effect in effects if isinstance(effect, SignedReadingKept)])
-        return newest
+        return applied.newest
 
     def _add_columns(self, effects: Sequence[Effect]) -> None:
         missing = self._datums.missing(effect for effect in effects if isinstance(effect, DatumObserved))

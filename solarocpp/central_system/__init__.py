@@ -16,6 +16,7 @@ is the store's to write down. So the tables are a pure function of the ledger.
     meter_values        MeterValues                       status          StatusNotification
     maintenance         status of firmware, logs, ...     data_transfer   DataTransfer, by vendors/
     security            security events, certificates     confirmations   answers to calls of ours
+    acceptances         what chargers accept of those     charging/       limits over time
     transactions        the memory of sessions            context         what handlers may look at
     replay              a ledger row, through the handlers again
 """
@@ -28,6 +29,7 @@ from typing import Any
 
 import msgspec
 
+from solarocpp.central_system.acceptances import ACCEPTANCES
 from solarocpp.central_system.authorization import AUTHORIZE
 from solarocpp.central_system.confirmations import OBSERVERS
 from solarocpp.central_system.context import Context, Handler, MaySign, Scene, nobody_signs
@@ -151,10 +153,9 @@ class CentralSystem:
 
         DataTransfer goes both ways, so the type of a request does not say who sent it.
         """
-        observe = OBSERVERS.get(type(request))
-        if observe is None:
-            return ()
-        return self._apply(observe(request, confirmation, Scene(charger, received, self._transactions)))
+        scene = Scene(charger, received, self._transactions)
+        observers = [table[type(request)] for table in (ACCEPTANCES, OBSERVERS) if type(request) in table]
+        return self._apply([effect for observe in observers for effect in observe(request, confirmation, scene)])
 
     def undo(self, effects: Sequence[Effect]) -> None:
         """Takes back what one exchange changed in memory, because it could not be recorded."""

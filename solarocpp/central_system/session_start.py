@@ -13,7 +13,7 @@ from solarocpp.metering.measurands import DEFAULT_LOCATION, DEFAULT_MEASURAND, T
 from solarocpp.metering.source_ids import source_id
 from solarocpp.ocpp.datatypes import AuthorizationStatus, IdTagInfo
 from solarocpp.ocpp.messages import StartTransactionConfirmation, StartTransactionRequest
-from solarocpp.store.effects import Effect, SessionRefused, SessionStarted
+from solarocpp.store.effects import Effect, ReservationUsed, SessionRefused, SessionStarted
 
 
 def _decide(request: StartTransactionRequest, context: Context) -> StartTransactionConfirmation:
@@ -92,6 +92,9 @@ def _observe(
     if confirmation.id_tag_info.status != "Accepted":
         # Recorded and over: no datum, nothing that stays open (architecture section 8, Q1).
         return [SessionRefused(began, confirmation.id_tag_info.status), *effects]
+    if request.reservation_id is not None:
+        charger_id = scene.charger.charger_id
+        effects.append(ReservationUsed(charger_id, request.reservation_id, began.transaction_id, scene.received))
     return [began, *effects, *_opening_datum(request, began, scene), *_suspects(request, scene)]
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from solarocpp.metering.datums import Datum
+from solarocpp.ocpp.datatypes import AuthorizationStatus
 
 
 class _Effect(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -120,6 +121,84 @@ class EventHappened(_Effect, frozen=True, gc=False):
     """Whose event it is; None: nobody's that we know of, shown to whoever runs the box."""
 
 
+class ProfileInstalled(_Effect, frozen=True, gc=False):
+    """A charge point accepted a charging profile; what it had there of that purpose and level is replaced."""
+
+    charger_id: int
+    connector_id: int
+    charging_profile_id: int
+    purpose: str
+    stack_level: int
+    transaction_id: int | None
+    profile: str
+    """The ChargingProfile as OCPP has it, JSON text."""
+    installed: datetime
+
+
+class ProfilesCleared(_Effect, frozen=True, gc=False):
+    """A charge point took charging profiles away: those that match everything that is not None."""
+
+    charger_id: int
+    charging_profile_id: int | None = None
+    connector_id: int | None = None
+    purpose: str | None = None
+    stack_level: int | None = None
+
+
+class ReservationAnswered(_Effect, frozen=True, gc=False):
+    """A charge point said whether it reserves; `status` is its own word."""
+
+    charger_id: int
+    reservation_id: int
+    status: str
+    received: datetime
+
+
+class ReservationCancelled(_Effect, frozen=True, gc=False):
+    """A charge point gave a reserved connector back to everybody."""
+
+    charger_id: int
+    reservation_id: int
+    received: datetime
+
+
+class ReservationUsed(_Effect, frozen=True, gc=False):
+    """A transaction began on a reservation."""
+
+    charger_id: int
+    reservation_id: int
+    transaction_id: int
+    received: datetime
+
+
+class ListRow(msgspec.Struct, frozen=True, gc=False):
+    """What a local list says of an id tag; without status it says nothing of it any more."""
+
+    token: str
+    status: AuthorizationStatus | None
+    parent: str | None = None
+    expires: datetime | None = None
+
+
+class LocalListAccepted(_Effect, frozen=True, gc=False):
+    """A charge point took a local list over, or with `full` False the changes to the one it has."""
+
+    charger_id: int
+    version: int
+    full: bool
+    rows: tuple[ListRow, ...]
+    received: datetime
+
+
+class LocalListDoubted(_Effect, frozen=True, gc=False):
+    """A charge point has another local list than we thought, or failed to take one: the next is sent whole."""
+
+    charger_id: int
+    problem: str
+    version: int = 0
+    """The highest that it may have by now."""
+
+
 Effect = (
     DatumObserved
     | SessionStarted
@@ -130,4 +209,11 @@ Effect = (
     | ConnectorsCounted
     | SignedReadingKept
     | EventHappened
+    | ProfileInstalled
+    | ProfilesCleared
+    | ReservationAnswered
+    | ReservationCancelled
+    | ReservationUsed
+    | LocalListAccepted
+    | LocalListDoubted
 )

@@ -143,6 +143,27 @@ CREATE TABLE instruction (
     result JSON, error VARCHAR, "requestedBy" VARCHAR, effect VARCHAR
 );
 CREATE SEQUENCE "instructionNumber";
+-- smart charging, reservations, local lists
+CREATE TABLE "chargingProfile" (
+    "profileId" BIGINT PRIMARY KEY, "accountId" BIGINT, name VARCHAR, profile JSON, created TIMESTAMPTZ
+);
+CREATE SEQUENCE "chargingProfileNumber" START 1001;
+CREATE TABLE "installedProfile" (
+    "chargerId" BIGINT, "connectorId" INTEGER, "chargingProfileId" BIGINT, purpose VARCHAR, "stackLevel" INTEGER,
+    "transactionId" BIGINT, profile JSON, installed TIMESTAMPTZ
+);
+CREATE TABLE reservation (
+    "reservationId" BIGINT PRIMARY KEY, "accountId" BIGINT, "chargerId" BIGINT, identifier VARCHAR,
+    "connectorId" INTEGER, token VARCHAR, parent VARCHAR, created TIMESTAMPTZ, expires TIMESTAMPTZ, status VARCHAR,
+    "statusDate" TIMESTAMPTZ, reason VARCHAR, "transactionId" BIGINT, seen TIMESTAMPTZ, "requestedBy" VARCHAR
+);
+CREATE SEQUENCE "reservationNumber";
+CREATE TABLE "localList" (
+    "chargerId" BIGINT PRIMARY KEY, wanted BOOLEAN, version INTEGER, doubted BOOLEAN, sent TIMESTAMPTZ, problem VARCHAR
+);
+CREATE TABLE "localListEntry" (
+    "chargerId" BIGINT, token VARCHAR, status VARCHAR, parent VARCHAR, expires TIMESTAMPTZ
+);
 """
 
 MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)

@@ -16,6 +16,12 @@ from uuid import UUID
 import duckdb
 import structlog
 
+from solarocpp.store.accepted import (
+    AcceptedEffect,
+    apply_accepted_effects,
+    end_profiles_of_transactions,
+    follow_reservations,
+)
 from solarocpp.store.clocks import create_clock_view
 from solarocpp.store.database import Connection, in_transaction
 from solarocpp.store.datums import (
@@ -60,6 +66,8 @@ class _Sorted:
         self.chargers: list[ConnectorStatusChanged | ChargerDescribed | ConnectorsCounted] = []
         self.signed: list[SignedReadingKept] = []
         self.events: list[EventHappened] = []
+        self.accepted: list[AcceptedEffect] = []
+        self.at_connectors: list[ConnectorStatusChanged | SessionStarted] = []
         for effect in effects:
             match effect:
                 case DatumObserved():
@@ -72,6 +80,10 @@ class _Sorted:
                     self.signed.append(effect)
                 case EventHappened():
                     self.events.append(effect)
+                case _:
+                    self.accepted.append(effect)
+            if isinstance(effect, ConnectorStatusChanged | SessionStarted):
+                self.at_connectors.append(effect)
 
 
 class _Outcome(NamedTuple):
@@ -140,9 +152,14 @@ class Tables:
         apply_charger_effects(con, batch.chargers)
         insert_signed_readings(con, batch.signed)
         insert_events(con, batch.events)
+        apply_accepted_effects(con, batch.accepted)
+        if batch.at_connectors:
+            follow_reservations(con, batch.at_connectors)
         started = {effect.session_id for effect in batch.sessions if isinstance(effect, SessionStarted)}
         ended = {effect.session_id for effect in batch.sessions if isinstance(effect, SessionEnded)}
         still_open = (self._open | started) - ended
+        if ended:
+            end_profiles_of_transactions(con, ended)
         # Late datums change the totals of a session that ended long ago, too, and of the one they take a row from.
         touched = sessions_of(batch.datums) | applied.changed
         store_totals(con, ended | (touched - still_open), self._datums.properties)

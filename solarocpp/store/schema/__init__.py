@@ -8,6 +8,7 @@ any case. All times are TIMESTAMPTZ, energy Wh, power W, current A, voltage V, t
 
 from __future__ import annotations
 
+from solarocpp.store.schema.accepted import ACCEPTED_TABLES
 from solarocpp.store.schema.columns import PHASES, PROPERTIES, Column, Property, Table, property_column
 from solarocpp.store.schema.internal import FILE_TRANSFER_SECRET, INTERNAL, SECRET_TABLES
 from solarocpp.store.schema.measured import (
@@ -68,6 +69,7 @@ TABLES: tuple[Table, ...] = (
     FILE_TRANSFER,
     CERTIFICATE,
     INSTRUCTION,
+    *ACCEPTED_TABLES,
     *REGISTRY_TABLES,
     *INTERNAL,
 )

@@ -36,7 +36,7 @@ from solarocpp.certificates.folder import TlsFolder
 from solarocpp.config import TLS_FOLDER, Config
 from solarocpp.gateway import Gateway, Roster, Services
 from solarocpp.gateway.peers import Peer
-from solarocpp.instructions import Delivery, InstructionQueue
+from solarocpp.instructions import Delivery, InstructionQueue, LocalLists
 from solarocpp.ocpp.decoding import encode_payload
 from solarocpp.ocpp.messages import OcppMessage
 from solarocpp.query.quack import QuackServer
@@ -65,6 +65,13 @@ class _Guidance(NamedTuple):
     hangups: AsyncIterable[object] | None
     supervisor: Supervisor
     loop_lag: Histogram
+
+
+class _Orders(NamedTuple):
+    """What makes chargers do things."""
+
+    queue: InstructionQueue
+    lists: LocalLists
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -122,6 +129,7 @@ async def serve(  # noqa: PLR0913 one argument for each thing that whoever runs 
         replay_tail(store, central)
         roster = Roster()
         queue = InstructionQueue(store, registry, clock)
+        orders = _Orders(queue, LocalLists(store, registry, queue, roster, clock))
         roster.last_exchanges.update(store.read_now(partial(last_exchanges, since=clock() - REPEAT_WINDOW)))
         services = Services(config, store, registry, central, roster, clock)
         tune_garbage_collector()
@@ -133,7 +141,7 @@ async def serve(  # noqa: PLR0913 one argument for each thing that whoever runs 
                 try:
                     if signing is not None:
                         store_nursery.start_soon(signing.run, partial(_tell, registry, queue))
-                    await _serve_services(services, queue, live_sql, guidance, task_status)
+                    await _serve_services(services, orders, live_sql, guidance, task_status)
                 finally:
                     store_nursery.cancel_scope.cancel()
             watch_nursery.cancel_scope.cancel()
@@ -145,14 +153,14 @@ async def serve(  # noqa: PLR0913 one argument for each thing that whoever runs 
 
 async def _serve_services(
     services: Services,
-    queue: InstructionQueue,
+    orders: _Orders,
     live_sql: QuackServer | None,
     guidance: _Guidance,
     task_status: trio.TaskStatus[Running],
 ) -> None:
     roster = services.roster
     gateway = Gateway(services)
-    delivery = Delivery(queue, roster, services.registry, services.clock)
+    delivery = Delivery(orders.queue, roster, services.registry, services.clock)
     async with trio.open_nursery() as service_nursery:
         # Links end by being closed, not by the caller's cancellation: they are shielded until they are drained.
         links_scope = trio.CancelScope(shield=True)
@@ -164,7 +172,8 @@ async def _serve_services(
                     listener_nursery.start_soon(_heed_hangups, guidance.hangups, gateway)
                 service_nursery.start_soon(_keep_store, services)
                 await service_nursery.start(delivery.run)
-                addresses = {"ocpp": ocpp, **await _serve_web(service_nursery, services, queue, live_sql, guidance)}
+                await service_nursery.start(orders.lists.run)
+                addresses = {"ocpp": ocpp, **await _serve_web(service_nursery, services, orders, live_sql, guidance)}
                 _announce(services, addresses)
                 task_status.started(
                     Running(**addresses, store=services.store, registry=services.registry, roster=roster)
@@ -184,7 +193,7 @@ async def _serve_services(
 async def _serve_web(
     nursery: trio.Nursery,
     services: Services,
-    queue: InstructionQueue,
+    orders: _Orders,
     live_sql: QuackServer | None,
     guidance: _Guidance,
 ) -> dict[str, str]:
@@ -196,7 +205,8 @@ async def _serve_web(
         services.registry,
         services.store,
         clock=services.clock,
-        queue=queue,
+        queue=orders.queue,
+        lists=orders.lists,
         links=roster.links,
         measured=web.Measured(roster, guidance.loop_lag),
     )

@@ -55,7 +55,21 @@ CONTRACT = {
         frozenset({"store.schema", "store.stitching"}),
         frozenset({"duckdb", "msgspec", "numpy", "pytz", "httpx", "pyarrow"}),
     ),
-    "web": Layer(frozenset({"query", "registry", "store", "central_system.instructions", "config"})),
+    # What a limit or a profile means is the domain's, and a profile is OCPP's own shape.
+    "web": Layer(
+        frozenset(
+            {
+                "query",
+                "registry",
+                "store",
+                "central_system.instructions",
+                "central_system.charging",
+                "central_system.local_lists",
+                "ocpp.datatypes",
+                "config",
+            }
+        )
+    ),
     # certificates: a charge point asks for one, keeps roots, and checks who signed its firmware
     "simulator": Layer(frozenset({"ocpp", "certificates"})),
     # Requests of chargers, the authority of the box, and instructions that hand over what comes of them.

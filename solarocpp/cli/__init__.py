@@ -50,6 +50,27 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "authorization": Command("solarocpp.cli.authorization:app", "Says which id tags may charge."),
     "settings": Command("solarocpp.cli.settings:app", "Names streams, and says what is published and who may come."),
     "reset": Command("solarocpp.cli.reset:app", "Says when a meter was changed, where no rule can know it."),
+    "limit": Command(
+        "solarocpp.cli.limit:limit",
+        "Limits how much a charger may take.",
+        "limit CP001 16A --until 18:00",
+        "The charger gets a charging profile; if it refuses, others that mean the same. Then it is asked what it "
+        "keeps to: exit code 1 if that is something else. `solarocpp limit CP001 off` takes the limit away.",
+    ),
+    "profile": Command("solarocpp.cli.profile:app", "Keeps charging profiles, and sets them on connectors."),
+    "reserve": Command(
+        "solarocpp.cli.reservation:reserve",
+        "Has a connector wait for an id tag.",
+        "reserve CP001 1 04A2B3C4 --until 18:00",
+    ),
+    "reservations": Command("solarocpp.cli.reservation:app", "Shows which connectors wait for whom, and cancels that."),
+    "locallist": Command(
+        "solarocpp.cli.locallist:app",
+        "Keeps lists of id tags in chargers, for when they cannot ask.",
+        more="A charger has one only if you say so: what it was told last is what it goes by, through an outage, too. "
+        "The list is sent after a boot, after id tags were changed and when they expire: the changes, or all of it to "
+        "a charger that has another one.",
+    ),
     "account": Command("solarocpp.cli.account:app", "Parts a box among several owners."),
     "node": Command("solarocpp.cli.node:app", "Names sites, and says in which time zone they are."),
     "token": Command("solarocpp.cli.token:app", "Lets programs use the API."),

@@ -108,9 +108,11 @@ class Api:
         """Changes something."""
         return await self._ask("PATCH", route, content=msgspec.json.encode(body))
 
-    async def delete(self, *route: str) -> Any:
-        """Removes something."""
-        return await self._ask("DELETE", route)
+    async def delete(self, *route: str, wait: float | None = None) -> Any:
+        """Removes something; `wait` is how many seconds a charger may take to say something to that."""
+        if wait is None:
+            return await self._ask("DELETE", route)
+        return await self._ask("DELETE", route, params={"wait": str(wait)}, timeout=wait + _ANSWER_TIMEOUT_S)
 
     async def follow(self, route: str, *, body: Mapping[str, object], show: Show) -> Any:
         """Has long work done, shows how far it is, and gives its result."""

@@ -3,12 +3,14 @@
     queue       unfinished instructions in memory, every change written through before anybody acts on it
     delivery    a task for each charger with work: one CALL in flight, in order, when the charger can be told
     sightings   whether something came of what was accepted
+    local_lists who is told by itself: chargers that keep a list of id tags
 
 What the states are and what follows from an outcome is `central_system.instructions`, which is pure. This package waits
 and writes; it refuses to know sockets: it is handed the links (`Links`).
 """
 
 from solarocpp.instructions.delivery import Delivery, Links, Presence
+from solarocpp.instructions.local_lists import LocalLists
 from solarocpp.instructions.queue import InstructionQueue
 
-__all__ = ["Delivery", "InstructionQueue", "Links", "Presence"]
+__all__ = ["Delivery", "InstructionQueue", "Links", "LocalLists", "Presence"]

@@ -227,6 +227,7 @@ class Registry(AccessRegistry):
             )
             authorization = await durably(self._store, inserting(tables.AUTHORIZATION, authorization))
             self._put_authorization(authorization)
+        self._announce_authorizations(account_id)
         return authorization
 
     async def set_authorization(
@@ -240,6 +241,7 @@ class Registry(AccessRegistry):
                 authorization = msgspec.structs.replace(authorization, expires=authorization.expires.astimezone(UTC))
             await durably(self._store, lambda con: tables.replace_entity(con, tables.AUTHORIZATION, authorization))
             self._put_authorization(authorization)
+        self._announce_authorizations(account_id)
         return authorization
 
     async def remove_authorization(self, token: str, *, account_id: int = DEFAULT_ACCOUNT) -> Authorization:
@@ -251,6 +253,7 @@ class Registry(AccessRegistry):
                 self._store, lambda con: tables.delete_entity(con, tables.AUTHORIZATION, authorization_id=key)
             )
             self._drop_authorization(authorization)
+        self._announce_authorizations(account_id)
         return authorization
 
     # Inside

@@ -55,6 +55,7 @@ class DurableRegistry(RegistryMemory):
         self._store = store
         self._turn = trio.Lock()
         self._watchers: list[Callable[[ChargerChanged | CredentialChanged], None]] = []
+        self._watchers_of_authorizations: list[Callable[[int], None]] = []
 
     @classmethod
     def load(cls, store: Store) -> Self:
@@ -66,6 +67,10 @@ class DurableRegistry(RegistryMemory):
     def watch(self, listener: Callable[[ChargerChanged | CredentialChanged], None]) -> None:
         """Has `listener` called after every change, in the Trio thread; it must not wait."""
         self._watchers.append(listener)
+
+    def watch_authorizations(self, listener: Callable[[int], None]) -> None:
+        """Has `listener` called with an account after each change of its id tags, as `watch` does."""
+        self._watchers_of_authorizations.append(listener)
 
     def _load(self) -> None:
         def read(con: Connection) -> None:
@@ -95,6 +100,10 @@ class DurableRegistry(RegistryMemory):
     def _announce(self, change: ChargerChanged | CredentialChanged) -> None:
         for listener in self._watchers:
             listener(change)
+
+    def _announce_authorizations(self, account_id: int) -> None:
+        for listener in self._watchers_of_authorizations:
+            listener(account_id)
 
 
 async def durably(database: Store | SecretsDatabase, change: Callable[[Connection], R]) -> R:

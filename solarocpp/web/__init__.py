@@ -12,7 +12,10 @@ both. This package refuses to know the gateway: what it shows of links it is han
     questions   what was measured       quack     the socket DuckDB clients attach to
     sql         whatever is asked       failures  what went wrong
     resets      meter changes
-    instructions  what chargers are told
+    instructions  what chargers are told  desk    telling them, and waiting for what they say
+    limits      how much they may take  schedules what that makes, by us and by them
+    profiles    charging profiles       reservations  connectors that wait for somebody
+    local_lists  whom chargers let charge by themselves
     health      findings                answers   what is shown
     vitals      /healthz                metrics   /metrics
     stream      live events             happenings, telling   what is in them, and who reads
@@ -45,10 +48,14 @@ from solarocpp.web import (
     files,
     health,
     instructions,
+    limits,
+    local_lists,
     management,
     metrics,
     nodes,
+    profiles,
     questions,
+    reservations,
     resets,
     sql,
     stream,
@@ -56,11 +63,13 @@ from solarocpp.web import (
     vitals,
 )
 from solarocpp.web.access import open_to_this_process, provide_caller
+from solarocpp.web.desk import provide_desk
 from solarocpp.web.failures import answer_failure
 from solarocpp.web.file_exchange import serve_files
 from solarocpp.web.happenings import Hub
 from solarocpp.web.instructions import Queue
 from solarocpp.web.lines import Turn
+from solarocpp.web.local_lists import Lists, NobodyKeepsLists
 from solarocpp.web.management import Connected
 from solarocpp.web.metrics import Measured
 from solarocpp.web.quack import serve_quack
@@ -82,6 +91,10 @@ _ROUTES: Final[Sequence[Any]] = (
     files.router,
     resets.router,
     instructions.router,
+    limits.router,
+    local_lists.router,
+    profiles.router,
+    reservations.router,
     nodes.router,
     transfers.router,
     file_orders.router,
@@ -99,11 +112,12 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
     queue: Queue,
     links: Callable[[], Sequence[Link]] | None = None,
     measured: Measured | None = None,
+    lists: Lists | None = None,
 ) -> Litestar:
     """Makes the API of a running store.
 
-    Where something listens for chargers, `links` lists who is connected, `measured` is what `/metrics` shows of it, and
-    what is put into `queue` is delivered.
+    Where something listens for chargers, `links` lists who is connected, `measured` is what `/metrics` shows of it,
+    what is put into `queue` is delivered, and `lists` keeps local lists as they should be.
     """
     transferring = Transferring(store, clock)
 
@@ -127,6 +141,8 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
             "snapshotting": Provide(_constant(Turn("A snapshot"))),
             "caller": Provide(provide_caller),
             "transferring": Provide(_constant(transferring)),
+            "desk": Provide(provide_desk),
+            "lists": Provide(_constant(lists or NobodyKeepsLists())),
         },
         exception_handlers={Exception: answer_failure, HTTPException: answer_failure},
         openapi_config=OpenAPIConfig(

@@ -32,7 +32,17 @@ from solarocpp.registry import (
     SettingsChange,
 )
 from solarocpp.store import ChargerFacts, Exchange
-from solarocpp.store.effects import DatumObserved, EventHappened, SessionEnded, SessionStarted
+from solarocpp.store.effects import (
+    DatumObserved,
+    EventHappened,
+    ListRow,
+    LocalListAccepted,
+    ProfileInstalled,
+    SessionEnded,
+    SessionStarted,
+)
+from solarocpp.store.profiles import NamedProfile, insert_named_profile
+from solarocpp.store.reservations import Reservation, insert_reservation
 from solarocpp.store.resets import ResetRecord, insert_reset
 
 THEIRS, NOBODYS = "quay", "jazz"
@@ -83,6 +93,8 @@ async def fill(api: Served, account_id: int, word: str, node: int) -> str:
             SessionEnded(session, NOW + timedelta(hours=1), "Local", f"{word}-tag", 5.0),
             SessionStarted(running, node, source, charger.charger_id, 2, 9, f"{word}-tag", NOW, 0.0),
             EventHappened(NOW, "link_opened", f"{word}-cp", f"{word} came", {"cp": f"{word}-cp"}, account_id),
+            LocalListAccepted(charger.charger_id, 1, True, (ListRow(f"{word}-tag", "Accepted"),), NOW),
+            ProfileInstalled(charger.charger_id, 1, 1, "TxDefaultProfile", 0, None, "{}", NOW),
             EventHappened(NOW, "bytes_refused", "quay-cp", "nobody knows whose quay this is", {"cp": "quay-cp"}, None),
         ],
     )
@@ -91,6 +103,21 @@ async def fill(api: Served, account_id: int, word: str, node: int) -> str:
     await api.app.state["transferring"].offer_upload(charger, "diagnostics")
     transfer = read_order("DataTransfer", b'{"vendorId":"%s"}' % word.encode())
     await api.queue.submit(transfer, action="DataTransfer", charger=charger, requested_by=f"{word}-program")
+    waits = Reservation(
+        reservation_id=0,
+        account_id=account_id,
+        charger_id=charger.charger_id,
+        identifier=charger.identifier,
+        connector_id=1,
+        token=f"{word}-tag",
+        created=NOW,
+        expires=NOW + timedelta(hours=1),
+        status_date=NOW,
+        requested_by=f"{word}-program",
+    )
+    await api.store.write(lambda con: insert_reservation(con, waits))
+    profile = NamedProfile(0, account_id, f"{word}-profile", "{}", NOW)
+    await api.store.write(lambda con: insert_named_profile(con, profile))
     return text
 
 
@@ -110,6 +137,14 @@ def named(kind: str, words: str, body: object = None) -> list[Try]:
     """A thing by its name: there is none, whoever has it."""
     return [Try(404, f"{kind}_unknown", words, body)]
 
+
+# A limit for every transaction; what is in it, another test asks.
+PROFILE = {
+    "stackLevel": 0,
+    "chargingProfilePurpose": "TxDefaultProfile",
+    "chargingProfileKind": "Relative",
+    "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6}]},
+}
 
 LISTING = [Try(200)]
 WHOLE_BOX = [Try(403, "forbidden")]
@@ -174,6 +209,23 @@ DECISIONS: dict[str, list[Try]] = {
     "POST /api/instructions": named("charger", "", {"charger": "{word}-cp", "action": "ClearCache"}),
     "GET /api/instructions/{number}": named("instruction", "1"),
     "DELETE /api/instructions/{number}": named("instruction", "1"),
+    "GET /api/charging-profiles": LISTING,
+    "GET /api/charging-profiles/{name}": named("charging_profile", "{word}-profile"),
+    "DELETE /api/charging-profiles/{name}": named("charging_profile", "{word}-profile"),
+    "GET /api/installed-profiles": LISTING,
+    "POST /api/installed-profiles": named("charger", "", {"charger": "{word}-cp", "name": "{word}-profile"}),
+    "POST /api/installed-profiles/clear": named("charger", "", {"charger": "{word}-cp"}),
+    "POST /api/limits": named("charger", "", {"charger": "{word}-cp", "limit": "16A"}),
+    "POST /api/composite-schedules": named("charger", "", {"charger": "{word}-cp"}),
+    "GET /api/local-lists": LISTING,
+    "GET /api/local-lists/{identifier}": named("charger", "{word}-cp"),
+    "POST /api/local-lists": named("charger", "", {"charger": "{word}-cp", "order": "off"}),
+    "GET /api/reservations": LISTING,
+    "POST /api/reservations": named(
+        "charger", "", {"charger": "{word}-cp", "connector": 1, "token": "TAG", "until": "18:00"}
+    ),
+    "GET /api/reservations/{number}": named("reservation", "1"),
+    "DELETE /api/reservations/{number}": named("reservation", "1"),
     "PATCH /api/nodes/{number}": [Try(404, "node_unknown", "{node}", {"name": "x", "timeZone": "Asia/Tokyo"})],
     "PATCH /api/settings": [Try(200, body={"publish": False})],
     "POST /api/chargers": [
@@ -188,6 +240,7 @@ DECISIONS: dict[str, list[Try]] = {
         Try(201, body={"username": "{word}-user", "allowed": ["{word}-cp"]}, shared="credential_taken"),
     ],
     "POST /api/authorizations": [Try(201, body={"token": "{word}-tag", "parent": "p", "chargers": ["{word}-cp"]})],
+    "POST /api/charging-profiles": [Try(201, body={"name": "{word}-profile", "profile": PROFILE})],
     "POST /api/tokens": [
         Try(403, "forbidden", body={"name": "{word}-program", "wholeBox": True}),
         Try(201, body={"name": "{word}-program"}),
@@ -247,7 +300,7 @@ def written(content: Any, word: str, node: str) -> Any:
 
 
 # What differs from one new thing to the next, whoever has what.
-COUNTED = re.compile(r'"(chargerId|credentialId|authorizationId|tokenId|password|secret)":("[^"]*"|\d+)')
+COUNTED = re.compile(r'"(chargerId|credentialId|authorizationId|profileId|tokenId|password|secret)":("[^"]*"|\d+)')
 
 
 class Walk:

@@ -1,4 +1,4 @@
-"""Limits, profiles, reservations and local lists by command line, against a server and a simulated charger, as processes."""
+"""Limits, profiles, reservations and local lists by command line: a server, a simulated charger, all processes."""
 
 from __future__ import annotations
 

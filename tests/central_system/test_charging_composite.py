@@ -239,6 +239,7 @@ UNITS: dict[str, tuple[list[InstalledProfile], str, Supply, float, int | None]] 
         None,
     ),
     "down to tenths, never up": ([installed(profile(1, 7399, unit="W"))], "A", Supply(phases=1), 32.1, None),
+    "a number that is somebody's no limit": ([installed(profile(1, 1e308))], "A", Supply(), 1e308, None),
     "a limit in tenths stays what it is": ([installed(profile(1, 0.3))], "A", Supply(), 0.3, None),
     "two units: 16 A are less than 22 kW": (
         [

@@ -29,6 +29,9 @@ BEGUN_BEFORE: Final = timedelta(minutes=10)
 # Further away, `until` is a slip of the pen; and durations are 32 bits of seconds, 68 years.
 LONGEST: Final = timedelta(days=366)
 
+# A thousand megawatts: what is more is a slip of the pen.
+MOST: Final = 1e9
+
 # By connector: named profiles begin at 1001, and no charger has a thousand connectors.
 _FIRST_ID: Final = 1
 
@@ -124,8 +127,8 @@ def _faults_of_schedule(schedule: ChargingSchedule) -> Iterable[str]:
     if sorted(set(starts)) != starts:
         yield "startPeriod does not rise from period to period"
     for period in periods:
-        if period.limit < 0 or rounded_down(period.limit) != period.limit:
-            yield f"limit {period.limit:g} is no number of tenths from 0 on"  # §7.14
+        if not 0 <= period.limit <= MOST or rounded_down(period.limit) != period.limit:
+            yield f"limit {period.limit:g} is no number of tenths from 0 to {MOST:g}"  # §7.14
         if period.number_phases is not None and not 1 <= period.number_phases <= 3:
             yield f"numberPhases {period.number_phases} is not 1, 2 or 3"
     if schedule.duration is not None and schedule.duration <= 0:

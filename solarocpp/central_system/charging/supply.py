@@ -39,6 +39,12 @@ class Supply(msgspec.Struct, frozen=True):
         return limit * watts_per_ampere if wanted == "W" else limit / watts_per_ampere
 
 
+# Beyond this a tenth is nothing, and the number may be too large for whole ones: somebody's "no limit".
+_ENDLESS: Final = 1e12
+
+
 def rounded_down(limit: float) -> float:
     """Rounds a limit down to the tenths that OCPP has."""
+    if abs(limit) > _ENDLESS:
+        return limit
     return math.floor(limit * _TENTHS + _EPSILON) / _TENTHS

@@ -37,6 +37,7 @@ from solarocpp.registry.orders import (
     SettingsChange,
 )
 from solarocpp.store import registry as tables
+from solarocpp.store.accepted import forget_charger
 from solarocpp.store.registry import Connection
 
 # A URL template that gives each reconnect another identifier must not fill the table; a site of more
@@ -182,6 +183,7 @@ class Registry(AccessRegistry):
             def write(con: Connection) -> None:
                 tables.delete_entity(con, tables.CHARGER_SETTINGS, charger_id=charger.charger_id)
                 tables.delete_entity(con, tables.CHARGER, charger_id=charger.charger_id)
+                forget_charger(con, charger.charger_id)
 
             await durably(self._store, write)
             self._drop_charger(charger)

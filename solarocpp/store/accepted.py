@@ -26,7 +26,7 @@ from solarocpp.store.effects import (
     SessionStarted,
 )
 from solarocpp.store.rows import insert_rows
-from solarocpp.store.schema.accepted import INSTALLED_PROFILE, LOCAL_LIST_ENTRY
+from solarocpp.store.schema.accepted import INSTALLED_PROFILE, LOCAL_LIST, LOCAL_LIST_ENTRY
 
 ChargingEffect = ProfileInstalled | ProfilesCleared
 ReservationEffect = ReservationAnswered | ReservationCancelled | ReservationUsed
@@ -87,6 +87,17 @@ def follow_reservations(con: Connection, effects: Iterable[ConnectorStatusChange
                 _end(con, effect, "the connector is Available again", "AND seen IS NOT NULL")
             case ConnectorStatusChanged(status="Faulted" | "Unavailable"):
                 _end(con, effect, f"the connector is {effect.status}")  # OCPP 1.6 §5.13
+
+
+def forget_charger(con: Connection, charger_id: int) -> None:
+    """Takes away what a charger has that is removed; what it had reserved stays, as what has ended."""
+    for table in (INSTALLED_PROFILE, LOCAL_LIST_ENTRY, LOCAL_LIST):
+        con.execute(f'DELETE FROM "{table.name}" WHERE "chargerId" = ?', [charger_id])
+    con.execute(
+        "UPDATE reservation SET status = 'ended', reason = 'the charger was removed' "
+        f'WHERE "chargerId" = ? AND status IN {_ACTIVE}',
+        [charger_id],
+    )
 
 
 def _install(con: Connection, effect: ProfileInstalled) -> None:

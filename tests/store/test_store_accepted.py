@@ -8,6 +8,7 @@ import msgspec
 from stored import RECEIVED, T, at, ended, rows, started
 
 from solarocpp.store import Store
+from solarocpp.store.accepted import forget_charger
 from solarocpp.store.effects import (
     ConnectorStatusChanged,
     Effect,
@@ -203,3 +204,14 @@ async def test_doubt_says_why_and_goes_with_the_next_list(store: Store) -> None:
     assert entries(store) == [("A", "Accepted", None)]
     await told(store, msgspec.structs.replace(accepted_list, version=5))
     assert lists(store) == [(True, 5, False, None)]
+
+
+async def test_what_a_removed_charger_had_goes_with_it(store: Store) -> None:
+    list_of = LocalListAccepted(1, 3, True, (ListRow("A", "Accepted"),), RECEIVED)
+    other = msgspec.structs.replace(list_of, charger_id=2)
+    await order(store)
+    await told(store, profile(1), list_of, other, accepted())
+    await store.write(lambda con: forget_charger(con, 1))
+    assert numbers(store) == entries(store) == lists(store) == []
+    assert rows(store, 'SELECT count(*) FROM "localListEntry"') == [(1,)]
+    assert reservations(store) == [("ended", "the charger was removed", None)]

@@ -88,6 +88,9 @@ EVENTS: Mapping[str, EventName] = {
     "answer_late": EventName("warning", "an answer came after its deadline, or to nothing we asked"),
     "frame_ignored": EventName("debug", "a frame that asks for no answer and carries nothing"),
     "message_repaired": EventName("debug", "a lenience was needed to read a message; carries which"),
+    "local_list_not_stored": EventName(
+        "warning", "the disk refused what became of a charger's local list; looked at again within the hour"
+    ),
     "instruction_not_stored": EventName(
         "warning", "the disk refused a state of an instruction; tried again each second"
     ),

@@ -137,7 +137,7 @@ async def _serve_services(
                 web_address = await service_nursery.start(web.serve, app, str(config.web_address), token)
                 addresses = {"ocpp": ocpp, "web": web_address}
                 if live_sql is not None:
-                    opens = partial(_opens_whole_box, services.registry, token)
+                    opens = partial(_opens_whole_box, services.registry, services.clock, token)
                     serve_quack = partial(web.serve_quack, services.store, live_sql, config.quack, opens)
                     addresses["quack"] = await service_nursery.start(serve_quack, config.sql_deadline_s)
                 if config.files_address is not None:
@@ -266,11 +266,11 @@ def admin_token(data_dir: Path) -> str:
     return token
 
 
-def _opens_whole_box(registry: Registry, admin: str, shown: str) -> bool:
+def _opens_whole_box(registry: Registry, clock: Callable[[], datetime], admin: str, shown: str) -> bool:
     if secrets.compare_digest(shown.encode(), admin.encode()):
         return True
     token = registry.token_by_text(shown)
-    return token is not None and token.account_id is None
+    return token is not None and token.whole_box and not token.has_expired(clock())
 
 
 def _announce(services: Services, addresses: Mapping[str, str]) -> None:

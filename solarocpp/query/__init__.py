@@ -29,7 +29,7 @@ from solarocpp.query.connection import open_data as open  # noqa: A004 -- read a
 from solarocpp.query.datums import Aggregate, datums, latest
 from solarocpp.query.events import events
 from solarocpp.query.exports import Exported, export
-from solarocpp.query.filters import Moment, Nodes
+from solarocpp.query.filters import Moment, Nodes, Sources, SourcesWithin, check_source_pattern
 from solarocpp.query.guard import judge_sql
 from solarocpp.query.properties import OCPP_PROPERTIES, choose_properties
 from solarocpp.query.readings import ReadingType, readings
@@ -46,8 +46,11 @@ __all__ = [
     "Piece",
     "ReadingType",
     "SessionKey",
+    "Sources",
+    "SourcesWithin",
     "SqlAnswer",
     "answer_sql",
+    "check_source_pattern",
     "choose_properties",
     "clocks",
     "datums",

@@ -27,6 +27,7 @@ from duckdb import DuckDBPyConnection, DuckDBPyRelation
 from solarocpp.query.filters import (
     Moment,
     Nodes,
+    Sources,
     find_name,
     node_conditions,
     quote,
@@ -56,7 +57,7 @@ def datums(  # noqa: PLR0913 -- one argument a filter
     con: DuckDBPyConnection,
     *,
     node: Nodes | None = None,
-    source: str | None = None,
+    source: Sources | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
     aggregate: Aggregate | None = None,
@@ -101,7 +102,7 @@ def _roll_up(
     )
 
 
-def latest(con: DuckDBPyConnection, *, node: Nodes | None = None, source: str | None = None) -> DuckDBPyRelation:
+def latest(con: DuckDBPyConnection, *, node: Nodes | None = None, source: Sources | None = None) -> DuckDBPyRelation:
     """Lists the newest datum of each stream, by node and source; columns as of the table `datum`.
 
     Raises:

@@ -7,7 +7,7 @@ A `New` order makes an entity, a `Change` names only what is to be different: a 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -21,6 +21,9 @@ Number = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 Label = Annotated[str, msgspec.Meta(max_length=100)]
 When = Annotated[datetime, msgspec.Meta(tz=True)]
 Sessions = Annotated[int, msgspec.Meta(ge=0, le=1000)]
+# A policy is looked at with every request; whoever needs more gives an account of their own.
+MOST_NODES: Final = 1_000
+MOST_PATTERNS: Final = 100
 # argon2 takes any length; beyond this it is a mistake or an attack.
 Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
@@ -36,11 +39,21 @@ class NewAccount(Order, frozen=True, kw_only=True):
 
 
 class NewToken(Order, frozen=True, kw_only=True):
-    """Makes a token for the API."""
+    """Makes a token for the API, limited by a policy if one is given."""
 
     name: Label
     whole_box: bool = False
     """Whether it may see and change every account; otherwise its own only."""
+    read_only: bool = False
+    """Whether it may only look."""
+    nodes: Annotated[list[Number], msgspec.Meta(max_length=MOST_NODES)] = []
+    """The nodes whose datums it may see; empty: all of the account."""
+    sources: Annotated[list[str], msgspec.Meta(max_length=MOST_PATTERNS)] = []
+    """Source patterns it may see, like `/ocpp/cp/CP001/**`; empty: every source."""
+    expires: When | None = None
+    """It is refused from then on."""
+    snws2: bool = False
+    """Whether requests may be signed with its secret, as SolarNetwork's clients do; the secret is kept then."""
 
 
 class NodeChange(Order, frozen=True, kw_only=True):

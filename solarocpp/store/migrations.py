@@ -158,6 +158,14 @@ SECRET_MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE "fileTransferSecret" ("transferId" BIGINT PRIMARY KEY, "hash" VARCHAR);
     """,
+    # Policies of tokens, and the secret of those that sign requests.
+    """
+    ALTER TABLE "apiToken" ADD COLUMN "readOnly" BOOLEAN;
+    ALTER TABLE "apiToken" ADD COLUMN nodes BIGINT[];
+    ALTER TABLE "apiToken" ADD COLUMN sources VARCHAR[];
+    ALTER TABLE "apiToken" ADD COLUMN expires TIMESTAMPTZ;
+    ALTER TABLE "apiToken" ADD COLUMN "signingSecret" VARCHAR;
+    """,
 )
 """SQL of each version of `secrets.duckdb`."""
 

@@ -1,14 +1,16 @@
 """The HTTP API: everything the command line can do, for programs and for remote hands.
 
-    request -> access (whose token) -> a route in management, accounts or questions -> registry, store, query
-            <- answers (structs)    <- or failures: {"error", "kind"}
+    request -> gate (whose token) -> a route in management, accounts or questions -> registry, store, query
+            <- answers (structs), and an event of a change (audit)    <- or failures: {"error", "kind"}
 
 The command line speaks it too, in process when no server runs, so there is one place of logic for
 both. This package refuses to know the gateway: what it shows of links it is handed. A route asks
 `caller` whose things are meant; a test asks every route with another account's token.
 
-    management  what is registered      access    who may ask, and about whose things
-    accounts    accounts and tokens     serving   the socket
+    management  what is registered      gate      who asks: tokens, and signatures (snws2)
+    accounts    accounts and tokens     access    what they may ask, and about whose things
+                                        audit     who changed what
+                                        serving   the socket
     questions   what was measured       quack     the socket DuckDB clients attach to
     sql         whatever is asked       failures  what went wrong
     resets      meter changes
@@ -25,7 +27,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -35,9 +37,11 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from solarocpp.registry import Registry
 from solarocpp.store import Store
 from solarocpp.web import accounts, files, health, management, nodes, questions, resets, sql, transfers
-from solarocpp.web.access import open_to_this_process, provide_caller
+from solarocpp.web.access import LOOKS_AT_STREAMS, needs_heeded_limits, open_to_this_process, provide_caller
+from solarocpp.web.audit import AuditedResponse, write_down_change
 from solarocpp.web.failures import answer_failure
 from solarocpp.web.file_exchange import serve_files
+from solarocpp.web.gate import MAX_BODY_BYTES
 from solarocpp.web.lines import Turn
 from solarocpp.web.management import Connected
 from solarocpp.web.quack import serve_quack
@@ -46,9 +50,6 @@ from solarocpp.web.serving import serve
 from solarocpp.web.transferring import Transferring
 
 __all__ = ["make_app", "open_to_this_process", "serve", "serve_files", "serve_quack"]
-
-# The largest order is a template of 255 characters; SQL of a dashboard rarely passes a few KB.
-MAX_BODY_BYTES = 1_000_000
 
 
 def make_app(
@@ -88,12 +89,19 @@ def make_app(
             "caller": Provide(provide_caller),
             "transferring": Provide(_constant(transferring)),
         },
+        guards=[needs_heeded_limits],
+        response_class=AuditedResponse,
+        before_send=[write_down_change],
         exception_handlers={Exception: answer_failure, HTTPException: answer_failure},
         openapi_config=OpenAPIConfig(
-            title="solarocpp", version="1", path="/schema", render_plugins=[JsonRenderPlugin(path="/")]
+            title="solarocpp",
+            version="1",
+            path="/schema",
+            render_plugins=[JsonRenderPlugin(path="/")],
+            openapi_router=Router("/schema", route_handlers=[], opt=LOOKS_AT_STREAMS, include_in_schema=False),
         ),
-        # for the gate, which stands in front of all this, and for whoever serves files beside it
-        state=State({"registry": registry, "transferring": transferring}),
+        # For the gate, which stands in front of all this, for the audit, and for whoever serves files beside it.
+        state=State({"registry": registry, "store": store, "clock": clock, "transferring": transferring}),
         logging_config=None,  # litestar would set up the standard library's logging; ours is structlog
         request_max_body_size=MAX_BODY_BYTES,
     )

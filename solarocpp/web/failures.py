@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import msgspec
 import structlog
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -25,18 +24,9 @@ from solarocpp.errors import (
     StoreFull,
     UnknownProperty,
 )
+from solarocpp.web.envelopes import Failure
 
 log = structlog.get_logger()
-
-
-class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body of every answer that is not a success."""
-
-    error: str
-    kind: str
-    line: int | None = None
-    column: int | None = None
-    excerpt: str = ""
 
 
 class _Row(NamedTuple):

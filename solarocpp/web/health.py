@@ -15,7 +15,7 @@ import solarocpp.query as q
 from solarocpp.registry import Charger, Credential, Registry
 from solarocpp.store import Store, StoreStatistics, health
 from solarocpp.store.registry import Connection
-from solarocpp.web.access import needs_whole_box
+from solarocpp.web.access import LOOKS, LOOKS_AT_STREAMS, needs_whole_box
 from solarocpp.web.answers import Answer
 from solarocpp.web.management import Clock
 
@@ -40,13 +40,13 @@ class Finding(Answer, frozen=True, kw_only=True):
     detail: str
 
 
-@get("/healthz", summary="Whether the server answers")
+@get("/healthz", opt=LOOKS_AT_STREAMS, summary="Whether the server answers")
 async def show_health() -> dict[str, str]:
     """Answers; needs no token and tells nothing else."""
     return {"status": "ok"}
 
 
-@get("/check", summary="The health of the store and of what is registered", guards=[needs_whole_box])
+@get("/check", opt=LOOKS, summary="The health of the store and of what is registered", guards=[needs_whole_box])
 async def check(
     store: NamedDependency[Store], registry: NamedDependency[Registry], clock: NamedDependency[Clock]
 ) -> list[Finding]:

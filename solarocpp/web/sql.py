@@ -32,7 +32,7 @@ from solarocpp.errors import SolarOcppError
 from solarocpp.store import Store
 from solarocpp.store.registry import Connection
 from solarocpp.store.streaming import read_stream
-from solarocpp.web.access import needs_whole_box
+from solarocpp.web.access import LOOKS, needs_whole_box
 from solarocpp.web.questions import DEFAULT_LIMIT, ENCODER, MAX_LIMIT, Rows
 
 # A question somebody waits for at a screen; what takes longer wants a narrower one.
@@ -103,7 +103,7 @@ _FORMS: Final[dict[str, _Form]] = {
 }
 
 
-@post("/sql", summary="One read-only SQL statement", status_code=200, guards=[needs_whole_box])
+@post("/sql", opt=LOOKS, summary="One read-only SQL statement", status_code=200, guards=[needs_whole_box])
 async def answer_question(
     request: Request[Any, Any, Any], data: JSONBody[SqlQuestion], store: NamedDependency[Store]
 ) -> Response[bytes]:

@@ -30,7 +30,7 @@ async def test_nothing_is_told_without_the_token(api: Served) -> None:
         async with httpx.AsyncClient(base_url=api.http.base_url, headers=headers, trust_env=False) as stranger:
             answer = await stranger.get(path)
         assert (answer.status_code, answer.json()) == (401, REFUSAL), (path, shown)
-        assert answer.headers["www-authenticate"] == "Bearer"
+        assert answer.headers["www-authenticate"] == "Bearer, SNWS2"
 
 
 async def test_a_load_balancer_needs_no_token(api: Served) -> None:

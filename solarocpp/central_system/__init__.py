@@ -69,7 +69,7 @@ from solarocpp.ocpp.messages import (
     StopTransactionRequest,
 )
 from solarocpp.registry.memory import RegistryMemory
-from solarocpp.store.effects import ChargerDescribed, ConnectorsCounted, DatumObserved, Effect
+from solarocpp.store.effects import ChargerDescribed, ConnectorsCounted, DatumObserved, Effect, SessionEnded
 from solarocpp.store.ledger import ChargerFacts
 
 __all__ = ["CONNECTOR_COUNT_KEY", "HANDLERS", "Answer", "CentralSystem", "Context", "Handler", "Scene", "Transactions"]
@@ -155,6 +155,13 @@ class CentralSystem:
         if observe is None:
             return ()
         return self._apply(observe(request, confirmation, Scene(charger, received, self._transactions)))
+
+    def end_session(self, end: SessionEnded) -> bool:
+        """Ends a session for an operator, whose charger will not; False if it is not open (spec 2.5)."""
+        if all(session.session_id != end.session_id for session in self._transactions.all_open()):
+            return False
+        self._transactions.apply(end)
+        return True
 
     def undo(self, effects: Sequence[Effect]) -> None:
         """Takes back what one exchange changed in memory, because it could not be recorded."""

@@ -15,6 +15,8 @@ notebook on a data directory as well as on a cursor of the live store:
     sessions, datums, readings, events: the questions   places   where in it something is wrong
     answers     SQL, all at once or piece by piece      quack    DuckDB's protocol, on the server's side
     remote      a server as a connection                links    the two ways to it
+    search_filters  SolarNetwork's filters on JSON
+    solarnetwork  what SolarNetwork's management API lists
     exports     Parquet files of all that
 
     streams     which rows a roll-up or a reading is of
@@ -34,17 +36,34 @@ from solarocpp.query.guard import judge_sql
 from solarocpp.query.properties import OCPP_PROPERTIES, choose_properties
 from solarocpp.query.readings import ReadingType, readings
 from solarocpp.query.sessions import SessionKey, sessions
+from solarocpp.query.solarnetwork import (
+    SESSION_SORTS,
+    ActionFilter,
+    FoundConnector,
+    FoundSession,
+    LastAction,
+    SessionFilter,
+    find_connectors,
+    find_sessions,
+    last_actions,
+)
 
 __all__ = [
     "OCPP_PROPERTIES",
+    "SESSION_SORTS",
+    "ActionFilter",
     "Aggregate",
     "Columns",
     "Exported",
+    "FoundConnector",
+    "FoundSession",
+    "LastAction",
     "Moment",
     "Nodes",
     "Parameters",
     "Piece",
     "ReadingType",
+    "SessionFilter",
     "SessionKey",
     "Sources",
     "SourcesWithin",
@@ -56,7 +75,10 @@ __all__ = [
     "datums",
     "events",
     "export",
+    "find_connectors",
+    "find_sessions",
     "judge_sql",
+    "last_actions",
     "latest",
     "open",
     "readings",

@@ -24,6 +24,8 @@ Sessions = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 # A policy is looked at with every request; whoever needs more gives an account of their own.
 MOST_NODES: Final = 1_000
 MOST_PATTERNS: Final = 100
+# Far beyond any charger; a connector is a row.
+Connectors = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 # argon2 takes any length; beyond this it is a mistake or an attack.
 Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
@@ -77,6 +79,15 @@ class NewCharger(Order, frozen=True, kw_only=True):
     enabled: bool = True
     registration_status: RegistrationStatus = "Accepted"
     security_profile: SecurityProfile = 1
+    # What its BootNotification will say; for whoever knows it before.
+    connector_count: Connectors = 0
+    charge_point_serial_number: Label | None = None
+    charge_box_serial_number: Label | None = None
+    firmware_version: Label | None = None
+    iccid: Label | None = None
+    imsi: Label | None = None
+    meter_type: Label | None = None
+    meter_serial_number: Label | None = None
 
 
 class DatumSettingsChange(Order, frozen=True, kw_only=True):
@@ -102,6 +113,14 @@ class ChargerChange(DatumSettingsChange, frozen=True, kw_only=True):
     enabled: bool | UnsetType = UNSET
     registration_status: RegistrationStatus | UnsetType = UNSET
     security_profile: SecurityProfile | UnsetType = UNSET
+    connector_count: Connectors | UnsetType = UNSET
+    charge_point_serial_number: Label | UnsetType | None = UNSET
+    charge_box_serial_number: Label | UnsetType | None = UNSET
+    firmware_version: Label | UnsetType | None = UNSET
+    iccid: Label | UnsetType | None = UNSET
+    imsi: Label | UnsetType | None = UNSET
+    meter_type: Label | UnsetType | None = UNSET
+    meter_serial_number: Label | UnsetType | None = UNSET
 
 
 class NewCredential(Order, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ both. This package refuses to know the gateway: what it shows of links it is han
     resets      meter changes
     health      whether all is well     answers   what is shown
     files       exports, snapshots      lines     how far long work is
+    solaruser   SolarNetwork's API      envelopes its form of an answer, and ours
     transfers   files of chargers       transferring   their state
 
 `file_exchange` is an app of its own, on a listener that chargers reach: one-time URLs and nothing else.
@@ -36,7 +37,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from solarocpp.registry import Registry
 from solarocpp.store import Store
-from solarocpp.web import accounts, files, health, management, nodes, questions, resets, sql, transfers
+from solarocpp.web import accounts, files, health, management, nodes, questions, resets, solaruser, sql, transfers
 from solarocpp.web.access import LOOKS_AT_STREAMS, needs_heeded_limits, open_to_this_process, provide_caller
 from solarocpp.web.audit import AuditedResponse, write_down_change
 from solarocpp.web.failures import answer_failure
@@ -47,6 +48,7 @@ from solarocpp.web.management import Connected
 from solarocpp.web.quack import serve_quack
 from solarocpp.web.questions import Link
 from solarocpp.web.serving import serve
+from solarocpp.web.solaruser.sessions import EndSession
 from solarocpp.web.transferring import Transferring
 
 __all__ = ["make_app", "open_to_this_process", "serve", "serve_files", "serve_quack"]
@@ -58,8 +60,13 @@ def make_app(
     *,
     clock: Callable[[], datetime],
     links: Callable[[], Sequence[Link]] | None = None,
+    end_session: EndSession = None,
 ) -> Litestar:
-    """Makes the API of a running store; `links` lists who is connected, where something listens for chargers."""
+    """Makes the API of a running store.
+
+    Where something listens for chargers, `links` lists who is connected, and `end_session` ends a session in the
+    memory of those who answer them.
+    """
     transferring = Transferring(store, clock)
 
     async def provide_connected() -> Connected:
@@ -77,12 +84,14 @@ def make_app(
             transfers.router,
             health.router,
             health.show_health,
+            solaruser.router,
         ],
         dependencies={
             "registry": Provide(_constant(registry)),
             "store": Provide(_constant(store)),
             "clock": Provide(_constant(clock)),
             "links": Provide(_constant(links)),
+            "ending": Provide(_constant(end_session)),
             "connected": Provide(provide_connected),
             "exporting": Provide(_constant(Turn("An export"))),
             "snapshotting": Provide(_constant(Turn("A snapshot"))),

@@ -45,6 +45,7 @@ from solarocpp.query.solarnetwork import (
     SessionFilter,
     find_connectors,
     find_sessions,
+    find_sources,
     last_actions,
 )
 
@@ -77,6 +78,7 @@ __all__ = [
     "export",
     "find_connectors",
     "find_sessions",
+    "find_sources",
     "judge_sql",
     "last_actions",
     "latest",

@@ -12,8 +12,19 @@ from uuid import UUID
 
 from duckdb import DuckDBPyConnection, DuckDBPyRelation, Expression
 
-from solarocpp.query.filters import Nodes, TimeRange, column, node_conditions, read_rows, time_conditions, value
-from solarocpp.store.schema import CHARGE_SESSION, CONNECTOR, LEDGER
+from solarocpp.query.filters import (
+    Moment,
+    Nodes,
+    Sources,
+    TimeRange,
+    column,
+    node_conditions,
+    read_rows,
+    time_conditions,
+    value,
+)
+from solarocpp.query.streams import find_streams
+from solarocpp.store.schema import CHARGE_SESSION, CONNECTOR, DATUM, LEDGER
 
 Order = Sequence[tuple[str, bool]]
 """What to sort by, and whether the largest comes first."""
@@ -23,6 +34,7 @@ _SESSION_ORDER: Final[Mapping[str, str]] = {
     "evse": "0",
     "connector": '"connectorId"',
     "date": "started",
+    "created": "started",
     "id": '"sessionId"',
 }
 SESSION_SORTS: Final = tuple(_SESSION_ORDER)
@@ -154,6 +166,17 @@ def last_actions(
     usual = [("charger", False), ("connector", False), ("action", False)]
     rows = last.order(_spelled(_ACTION_ORDER, [*order, *usual])).limit(most, offset).fetchall()
     return [LastAction(*row) for row in rows]
+
+
+def find_sources(
+    con: DuckDBPyConnection, node: Nodes, source: Sources | None, since: Moment | None, until: Moment | None
+) -> list[tuple[int, str]]:
+    """Lists nodes with their sources, of those that have datums in the range."""
+    streams = find_streams(con, node, source, since, until)
+    rows = streams.rows(DATUM.name)
+    for condition in streams.zones.conditions("created", streams.span):
+        rows = rows.filter(condition)
+    return rows.project('"nodeId", "sourceId"').distinct().order('"nodeId", "sourceId"').fetchall()
 
 
 def find_connectors(con: DuckDBPyConnection, chargers: Sequence[int], connector: int | None) -> list[FoundConnector]:

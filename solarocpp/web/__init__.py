@@ -16,6 +16,8 @@ both. This package refuses to know the gateway: what it shows of links it is han
     resets      meter changes
     health      whether all is well     answers   what is shown
     files       exports, snapshots      lines     how far long work is
+    solaruser, solarquery: SolarNetwork's APIs
+                                        envelopes its form of an answer, and ours
     solaruser   SolarNetwork's API      envelopes its form of an answer, and ours
     transfers   files of chargers       transferring   their state
 
@@ -26,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
@@ -37,9 +39,22 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from solarocpp.registry import Registry
 from solarocpp.store import Store
-from solarocpp.web import accounts, files, health, management, nodes, questions, resets, solaruser, sql, transfers
+from solarocpp.web import (
+    accounts,
+    files,
+    health,
+    management,
+    nodes,
+    questions,
+    resets,
+    solarquery,
+    solaruser,
+    sql,
+    transfers,
+)
 from solarocpp.web.access import LOOKS_AT_STREAMS, needs_heeded_limits, open_to_this_process, provide_caller
 from solarocpp.web.audit import AuditedResponse, write_down_change
+from solarocpp.web.envelopes import vary_by_accept
 from solarocpp.web.failures import answer_failure
 from solarocpp.web.file_exchange import serve_files
 from solarocpp.web.gate import MAX_BODY_BYTES
@@ -52,6 +67,23 @@ from solarocpp.web.solaruser.sessions import EndSession
 from solarocpp.web.transferring import Transferring
 
 __all__ = ["make_app", "open_to_this_process", "serve", "serve_files", "serve_quack"]
+
+
+# Every route; what each may be asked by others' tokens is in tests/web/test_web_accounts.py.
+ROUTES: Final[list[Any]] = [
+    management.router,
+    accounts.router,
+    questions.router,
+    sql.router,
+    files.router,
+    resets.router,
+    nodes.router,
+    transfers.router,
+    health.router,
+    health.show_health,
+    solaruser.router,
+    solarquery.router,
+]
 
 
 def make_app(
@@ -73,19 +105,7 @@ def make_app(
         return None if links is None else frozenset(link.charger_id for link in links())
 
     return Litestar(
-        [
-            management.router,
-            accounts.router,
-            questions.router,
-            sql.router,
-            files.router,
-            resets.router,
-            nodes.router,
-            transfers.router,
-            health.router,
-            health.show_health,
-            solaruser.router,
-        ],
+        ROUTES,
         dependencies={
             "registry": Provide(_constant(registry)),
             "store": Provide(_constant(store)),
@@ -100,7 +120,7 @@ def make_app(
         },
         guards=[needs_heeded_limits],
         response_class=AuditedResponse,
-        before_send=[write_down_change],
+        before_send=[write_down_change, vary_by_accept],
         exception_handlers={Exception: answer_failure, HTTPException: answer_failure},
         openapi_config=OpenAPIConfig(
             title="solarocpp",

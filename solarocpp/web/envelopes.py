@@ -11,7 +11,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
+from litestar.types import Message, Scope
 
+VARY: Final = (b"vary", b"Accept")
 SOLARNETWORK_PATHS: Final = ("/solaruser/", "/solarquery/")
 
 
@@ -46,6 +48,12 @@ class SolarNetworkFailure(msgspec.Struct, frozen=True, omit_defaults=True):
 def is_solarnetwork_path(path: str) -> bool:
     """Tells whether what is answered there has SolarNetwork's form."""
     return path.startswith(SOLARNETWORK_PATHS)
+
+
+async def vary_by_accept(message: Message, scope: Scope) -> None:
+    """Is called by Litestar before anything is sent; adds the header that all answers of SolarNetwork's have."""
+    if message["type"] == "http.response.start" and is_solarnetwork_path(scope["path"]):
+        message["headers"] = [*message["headers"], VARY]
 
 
 def failure_body(text: str, kind: str, *, solarnetwork: bool, code: str | None = None) -> Failure | SolarNetworkFailure:

@@ -106,7 +106,7 @@ def _answer_solarnetwork(request: Request[Any, Any, Any], error: Exception) -> R
         text_of_defect(error, request.method, request.url.path)
         fault = _Fault(500, "Internal error")
     failure = SolarNetworkFailure(success=False, message=fault.message, code=fault.code)
-    headers = {"Vary": "Accept", **(getattr(error, "headers", None) or {})}
+    headers = error.headers if isinstance(error, HTTPException) else None
     return Response(failure, status_code=fault.status, headers=headers, media_type=MediaType.JSON)
 
 

@@ -20,7 +20,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from solarocpp.registry import ApiToken
 from solarocpp.web import snws2
 from solarocpp.web.access import Caller, with_caller
-from solarocpp.web.envelopes import failure_body, is_solarnetwork_path
+from solarocpp.web.envelopes import VARY, failure_body, is_solarnetwork_path
 
 # A load balancer asks whether we live; it learns nothing else.
 PUBLIC_PATHS: Final = frozenset({"/healthz"})
@@ -123,8 +123,9 @@ class Gate:
 
 async def _refuse(scope: Scope, send: Send, refused: _Refused) -> None:
     kind = "unauthorized" if refused.status == 401 else "too_large"
-    body = failure_body(refused.text, kind, solarnetwork=is_solarnetwork_path(scope["path"]))
-    headers = [(b"content-type", b"application/json")]
+    solarnetwork = is_solarnetwork_path(scope["path"])
+    body = failure_body(refused.text, kind, solarnetwork=solarnetwork)
+    headers = [(b"content-type", b"application/json"), *([VARY] if solarnetwork else [])]
     if refused.status == 401:
         headers.append((b"www-authenticate", b"Bearer, SNWS2"))
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})

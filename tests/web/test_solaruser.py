@@ -10,8 +10,8 @@ import pytest
 from served import NOW, FakeLink, Served
 
 from solarocpp.registry import NewAccount, NewCharger, NewToken
-from solarocpp.web.solaruser.entities import written
 from solarocpp.web.solaruser.faults import Refused, read_date
+from solarocpp.web.solaruser.views import written
 
 BASE = "/solaruser/api/v1/sec/user/ocpp"
 CREATED = "2026-03-01 12:00:00Z"
@@ -139,7 +139,7 @@ REFUSED = [
     ),
     (
         "/authorizations",
-        {"userId": "1", "token": "A"},
+        {"userId": "one", "token": "A"},
         422,
         "Malformed JSON: userId: Expected `int`, got `str`.",
     ),
@@ -385,7 +385,7 @@ async def test_the_status_of_chargers_is_filtered_by_their_identity(user: User) 
         ("/chargers/find?offset=-1", "Illegal argument: max is 1 or more, offset from 0 to 10000000."),
         ("/sessions?active=maybe", "Illegal argument: active is true or false."),
         ("/sessions/7", "Illegal argument: id is no UUID."),
-        ("/sessions?sorts[0].sortKey=size", "Illegal argument: sortKey is one of charger, evse, connector, date, id."),
+        ("/sessions?sorts[0].sortKey=size", "Illegal argument: sortKey is one of charger, evse, connector, date, created, id."),
         ("/sessions?startDate=1.3.2026", "Malformed date string: '1.3.2026' is not like 2026-03-01 12:00:00Z."),
         ("/sessions?connectorIds=" + "1," * 1001, "Illegal argument: connectorIds has more than 1000 values."),
     ],

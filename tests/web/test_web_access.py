@@ -70,6 +70,33 @@ async def test_the_schema_lists_the_routes(api: Served) -> None:
         "/api/tokens",
         "/api/tokens/{name}",
         "/healthz",
+        *(f"/solarquery/api/v1/sec/{path}" for path in ("datum/list", "datum/reading", "nodes", "nodes/sources")),
+        "/solaruser/api/v1/sec/user/events",
+        *(
+            f"/solaruser/api/v1/sec/user/ocpp/{path}"
+            for path in (
+                "authorizations",
+                "authorizations/{key}",
+                "chargers",
+                "chargers/action-status",
+                "chargers/find",
+                "chargers/settings",
+                "chargers/status",
+                "chargers/{key}",
+                "chargers/{key}/settings",
+                "connectors",
+                "connectors/{charger}",
+                "connectors/{charger}/{connector}",
+                "connectors/{charger}/{evse}/{connector}",
+                "credentials",
+                "credentials/{key}",
+                "sessions",
+                "sessions/end",
+                "sessions/incomplete/{charger}",
+                "sessions/{key}",
+                "settings",
+            )
+        ),
     ]
 
 

@@ -46,6 +46,35 @@ OPEN = {
     "GET /schema/openapi.json": "nodes readOnly sources",
     "GET /schema/{path}": "nodes readOnly sources",
     "POST /api/sql": "readOnly",
+    **{
+        f"GET /solaruser/api/v1/sec/user/{path}": "readOnly"
+        for path in (
+            "events",
+            "ocpp/authorizations",
+            "ocpp/authorizations/{key}",
+            "ocpp/chargers",
+            "ocpp/chargers/action-status",
+            "ocpp/chargers/find",
+            "ocpp/chargers/settings",
+            "ocpp/chargers/status",
+            "ocpp/chargers/{key}",
+            "ocpp/chargers/{key}/settings",
+            "ocpp/connectors",
+            "ocpp/connectors/{charger}",
+            "ocpp/connectors/{charger}/{connector}",
+            "ocpp/connectors/{charger}/{evse}/{connector}",
+            "ocpp/credentials",
+            "ocpp/credentials/{key}",
+            "ocpp/sessions",
+            "ocpp/sessions/incomplete/{charger}",
+            "ocpp/sessions/{key}",
+            "ocpp/settings",
+        )
+    },
+    **{
+        f"GET /solarquery/api/v1/sec/{path}": "nodes readOnly sources"
+        for path in ("datum/list", "datum/reading", "nodes", "nodes/sources")
+    },
 }
 
 
@@ -72,13 +101,10 @@ async def test_a_limited_token_is_kept_out_of_every_other_route(api: Served, lim
                 if limit in OPEN.get(f"{method} {route.path_format}", ""):
                     continue
                 answer = await http.request(method, path, json={})
-                assert (answer.status_code, answer.json()) == (
+                told = answer.json()
+                assert (answer.status_code, told.get("error", told.get("message"))) == (
                     403,
-                    {
-                        "error": f"{method} {path} is closed to a token that is limited ({limit}). "
-                        "Use one that is not.",
-                        "kind": "forbidden",
-                    },
+                    f"{method} {path} is closed to a token that is limited ({limit}). Use one that is not.",
                 )
                 tried += 1
     assert tried >= 17

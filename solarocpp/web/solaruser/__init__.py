@@ -6,7 +6,7 @@
     credentials     usernames
 
     entities   what is taken and shown        criteria  filters, pages, orders
-    faults     what is wrong, and its code
+    views      ... made of the registry's     faults    what is wrong, and its code
 
 What its own documentation calls a fault or leaves open is mended, and said where it differs: in the
 description of each route, which the schema shows.

@@ -12,13 +12,7 @@ from solarocpp.registry import Authorization, AuthorizationChange, NewAuthorizat
 from solarocpp.web.access import LOOKS, Caller
 from solarocpp.web.audit import AuditedResponse
 from solarocpp.web.management import Clock
-from solarocpp.web.solaruser.entities import (
-    Answered,
-    AuthorizationEntity,
-    AuthorizationForm,
-    Done,
-    authorization_entity,
-)
+from solarocpp.web.solaruser.entities import Answered, AuthorizationEntity, AuthorizationForm, Done
 from solarocpp.web.solaruser.faults import (
     Faults,
     check_owner,
@@ -29,6 +23,7 @@ from solarocpp.web.solaruser.faults import (
     trimmed,
     unknown_object,
 )
+from solarocpp.web.solaruser.views import authorization_entity
 
 # IdToken is CiString20 (OCPP 1.6 §7.25); SolarNetwork holds no longer ones. `/api` takes them.
 MAX_TOKEN: Final = 20

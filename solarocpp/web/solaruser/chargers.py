@@ -30,10 +30,6 @@ from solarocpp.web.solaruser.entities import (
     ChargerSettingsForm,
     Done,
     Page,
-    charger_entity,
-    charger_settings_entity,
-    trimmed_details,
-    written,
 )
 from solarocpp.web.solaruser.faults import (
     Faults,
@@ -44,6 +40,7 @@ from solarocpp.web.solaruser.faults import (
     trimmed,
     unknown_object,
 )
+from solarocpp.web.solaruser.views import charger_entity, charger_settings_entity, trimmed_details, written
 
 # Spec 2.2, in characters; `/api` takes longer ones, since chargers send them.
 _MOST: Final = {

@@ -24,8 +24,6 @@ from solarocpp.web.solaruser.entities import (
     ConnectorInfo,
     ConnectorInfoView,
     Done,
-    shown,
-    written,
 )
 from solarocpp.web.solaruser.faults import (
     Faults,
@@ -38,6 +36,7 @@ from solarocpp.web.solaruser.faults import (
     trimmed,
     unknown_object,
 )
+from solarocpp.web.solaruser.views import shown, written
 
 STATUSES: Final = (
     "Unknown",

@@ -13,7 +13,7 @@ from solarocpp.registry import Credential, CredentialChange, NewCredential, Regi
 from solarocpp.web.access import LOOKS, Caller
 from solarocpp.web.audit import AuditedResponse
 from solarocpp.web.management import Clock
-from solarocpp.web.solaruser.entities import Answered, CredentialEntity, CredentialForm, Done, credential_entity
+from solarocpp.web.solaruser.entities import Answered, CredentialEntity, CredentialForm, Done
 from solarocpp.web.solaruser.faults import (
     Faults,
     check_owner,
@@ -23,6 +23,7 @@ from solarocpp.web.solaruser.faults import (
     trimmed,
     unknown_object,
 )
+from solarocpp.web.solaruser.views import credential_entity
 
 MAX_USERNAME: Final = 64
 MAX_PASSWORD: Final = 1024  # as `/api` has it: beyond, it is a mistake or an attack

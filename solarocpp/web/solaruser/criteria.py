@@ -27,10 +27,10 @@ MOST_VALUES: Final = 1_000
 # Past this, DuckDB would sort rows for nobody.
 MOST_OFFSET: Final = 10_000_000
 
-_SORT_KEY = re.compile(r"sorts\[(\d{1,2})\]\.(sortKey|descending)", re.ASCII)
+_SORT_KEY = re.compile(r"sorts\[(\d{1,2})\]\.(sortKey|key|descending)", re.ASCII)
 PAGE: Final = ("max", "offset")
 DATES: Final = ("startDate", "endDate")
-SORTS: Final = ("sorts[0].sortKey", "sorts[0].descending")
+SORTS: Final = ("sorts[0].sortKey", "sorts[0].key", "sorts[0].descending")
 
 
 class Criteria:
@@ -98,7 +98,9 @@ class Criteria:
         for key in self._given:
             found = _SORT_KEY.fullmatch(key)
             if found:
-                parts.setdefault(int(found[1]), {})[found[2]] = self._given[key]
+                # SolarNetwork's wiki calls it `sortKey`, its JavaScript library `key`.
+                name = "sortKey" if found[2] == "key" else found[2]
+                parts.setdefault(int(found[1]), {})[name] = self._given[key]
         order = []
         for _, part in sorted(parts.items()):
             key = part.get("sortKey", "").lower()

@@ -18,7 +18,8 @@ from solarocpp.store.registry import Connection
 from solarocpp.web.access import LOOKS, Caller
 from solarocpp.web.answers import Answer
 from solarocpp.web.solaruser.criteria import DATES, PAGE, Criteria, filtered_by
-from solarocpp.web.solaruser.entities import Answered, shown, written
+from solarocpp.web.solaruser.entities import Answered
+from solarocpp.web.solaruser.views import shown, written
 
 
 class UserEvent(Answer, frozen=True, kw_only=True):

@@ -19,8 +19,9 @@ from solarocpp.store.effects import SessionEnded
 from solarocpp.web.access import LOOKS, Caller
 from solarocpp.web.management import Clock
 from solarocpp.web.solaruser.criteria import DATES, PAGE, SORTS, Criteria, either, filtered_by
-from solarocpp.web.solaruser.entities import Answered, ChargeSessionEntity, Page, shown, written
+from solarocpp.web.solaruser.entities import Answered, ChargeSessionEntity, Page
 from solarocpp.web.solaruser.faults import illegal, own_charger, read_number, read_uuid
+from solarocpp.web.solaruser.views import shown, written
 
 # Of OCPP 1.6 (§7.36), what SolarNetwork has besides, and of OCPP 2.0.1; spec 2.3.
 END_REASONS: Final = (

@@ -11,14 +11,9 @@ from litestar.params import JSONBody
 from solarocpp.registry import Registry, SettingsChange
 from solarocpp.web.access import LOOKS, Caller, require_account
 from solarocpp.web.solaruser.chargers import MAX_TEMPLATE
-from solarocpp.web.solaruser.entities import (
-    AccountSettingsEntity,
-    Answered,
-    Done,
-    SettingsForm,
-    account_settings_entity,
-)
+from solarocpp.web.solaruser.entities import AccountSettingsEntity, Answered, Done, SettingsForm
 from solarocpp.web.solaruser.faults import Faults, check_owner, trimmed
+from solarocpp.web.solaruser.views import account_settings_entity
 
 
 @get("/settings", opt=LOOKS, summary="Shows what the account decides")

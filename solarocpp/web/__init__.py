@@ -8,6 +8,7 @@ both. This package refuses to know the gateway: what it shows of links it is han
 `caller` whose things are meant; a test asks every route with another account's token.
 
     management  what is registered      gate      who asks: tokens, and signatures (snws2)
+                                        pace      how often
     accounts    accounts and tokens     access    what they may ask, and about whose things
                                         audit     who changed what
                                         serving   the socket

@@ -47,6 +47,8 @@ class Caller(msgspec.Struct, frozen=True):
     """Only this account's; None: everybody's."""
     whole_box: bool = True
     """Whether its token opens the whole box, be it that it speaks for one account now."""
+    token_id: int | None = None
+    """The token it shows; None: it runs the box."""
     who: str = "admin.token"
     """As events name whoever changed something."""
     limits: frozenset[Limit] = frozenset()
@@ -60,6 +62,7 @@ class Caller(msgspec.Struct, frozen=True):
         return cls(
             token.account_id,
             whole_box=token.whole_box,
+            token_id=token.token_id,
             who=f"token {token.token_id} ({token.name})",
             limits=token.limits,
             only_nodes=token.nodes,

@@ -9,18 +9,21 @@ a route that finds nobody written down fails, so a way around the gate cannot be
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import datetime
 from hmac import compare_digest
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
+import trio
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from solarocpp.registry import ApiToken
 from solarocpp.web import snws2
 from solarocpp.web.access import Caller, with_caller
 from solarocpp.web.envelopes import VARY, failure_body, is_solarnetwork_path
+from solarocpp.web.pace import OF_A_TOKEN, OF_REFUSALS, Buckets, Pace
 
 # A load balancer asks whether we live; it learns nothing else.
 PUBLIC_PATHS: Final = frozenset({"/healthz"})
@@ -50,16 +53,33 @@ class Tokens(Protocol):
 class _Refused(NamedTuple):
     text: str
     status: int = 401
+    wait_s: float = 0.0
+    """When to come again, if that helps."""
+
+
+# Statuses, what we call them, and what SolarNetwork does (spec 2.8).
+_KINDS: Final = {401: ("unauthorized", None), 413: ("too_large", None), 429: ("too_many_requests", "WEB.10000")}
 
 
 class Gate:
     """Lets requests through that show who they are from; `app` is the ASGI app."""
 
-    def __init__(self, app: ASGIApp, admin_token: str, tokens: Tokens, clock: Callable[[], datetime]) -> None:
+    def __init__(  # noqa: PLR0913 the paces are for tests
+        self,
+        app: ASGIApp,
+        admin_token: str,
+        tokens: Tokens,
+        clock: Callable[[], datetime],
+        *,
+        of_a_token: Pace = OF_A_TOKEN,
+        of_refusals: Pace = OF_REFUSALS,
+    ) -> None:
         self._app = app
         self._admin = admin_token.encode()
         self._tokens = tokens
         self._clock = clock
+        self._requests = Buckets(of_a_token)
+        self._refusals = Buckets(of_refusals)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes one request on, or refuses it."""
@@ -74,12 +94,25 @@ class Gate:
             receive = _again(body or b"", receive)
         else:
             found = self._bearer(scheme, shown)
+        found = self._paced(found, scope)
         if isinstance(found, Caller):
             await self._app(with_caller(scope, found), receive, send)
         elif kind == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": "unauthorized"})
         else:
             await _refuse(scope, send, found)
+
+    def _paced(self, found: Caller | _Refused, scope: Scope) -> Caller | _Refused:
+        """Refuses who asks too often."""
+        now = trio.current_time()
+        if isinstance(found, Caller):
+            wait = 0.0 if found.token_id is None else self._requests.take(str(found.token_id), now)
+            text = f"This token asks more than {self._requests.pace.per_s:g} times a second."
+        else:
+            address, _ = scope.get("client") or ("", 0)
+            wait = self._refusals.take(address, now)
+            text = f"Too many requests without a right token came from {address}."
+        return _Refused(f"{text} Wait {math.ceil(wait)} s.", 429, wait) if wait else found
 
     def _bearer(self, scheme: bytes, shown: bytes) -> Caller | _Refused:
         if scheme.lower() != b"bearer":
@@ -122,10 +155,12 @@ class Gate:
 
 
 async def _refuse(scope: Scope, send: Send, refused: _Refused) -> None:
-    kind = "unauthorized" if refused.status == 401 else "too_large"
+    kind, code = _KINDS[refused.status]
     solarnetwork = is_solarnetwork_path(scope["path"])
-    body = failure_body(refused.text, kind, solarnetwork=solarnetwork)
+    body = failure_body(refused.text, kind, solarnetwork=solarnetwork, code=code)
     headers = [(b"content-type", b"application/json"), *([VARY] if solarnetwork else [])]
+    if refused.wait_s:
+        headers.append((b"retry-after", str(math.ceil(refused.wait_s)).encode()))
     if refused.status == 401:
         headers.append((b"www-authenticate", b"Bearer, SNWS2"))
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})

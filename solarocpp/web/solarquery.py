@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
@@ -219,9 +220,13 @@ def _read(criteria: Criteria, request: Request[Any, Any, Any], registry: Registr
 
 def _local_date(text: str | None) -> str | None:
     """Reads a time by the clock of each node, which has no zone of its own."""
-    if text and not _LOCAL.fullmatch(text):
-        raise Refused(422, f"Malformed date string: {text[:50]!r} is not like 2026-03-01T12:00.")
-    return text or None
+    if not text:
+        return None
+    if _LOCAL.fullmatch(text):
+        with suppress(ValueError):
+            datetime.fromisoformat(text)
+            return text
+    raise Refused(422, f"Malformed date string: {text[:50]!r} is not like 2026-03-01T12:00.")
 
 
 def _level(request: Request[Any, Any, Any]) -> str:

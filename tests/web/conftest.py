@@ -26,7 +26,9 @@ async def api(tmp_path: Path) -> AsyncIterator[Served]:
         await nursery.start(store.run)
         address = await nursery.start(serve, app, "127.0.0.1:0", TOKEN)
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        async with httpx.AsyncClient(base_url=f"http://{address}", headers=headers, trust_env=False) as http:
+        async with httpx.AsyncClient(
+            base_url=f"http://{address}", headers=headers, trust_env=False, timeout=60
+        ) as http:
             yield Served(http, registry, store, links, app)
         nursery.cancel_scope.cancel()
     store.close()

@@ -40,4 +40,4 @@ class Served(NamedTuple):
     def as_caller(self, token: str, **headers: str) -> httpx.AsyncClient:
         """The same API for somebody with another token."""
         shown = {"Authorization": f"Bearer {token}", **headers}
-        return httpx.AsyncClient(base_url=self.http.base_url, headers=shown, trust_env=False)
+        return httpx.AsyncClient(base_url=self.http.base_url, headers=shown, trust_env=False, timeout=60)

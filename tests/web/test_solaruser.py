@@ -385,7 +385,10 @@ async def test_the_status_of_chargers_is_filtered_by_their_identity(user: User) 
         ("/chargers/find?offset=-1", "Illegal argument: max is 1 or more, offset from 0 to 10000000."),
         ("/sessions?active=maybe", "Illegal argument: active is true or false."),
         ("/sessions/7", "Illegal argument: id is no UUID."),
-        ("/sessions?sorts[0].sortKey=size", "Illegal argument: sortKey is one of charger, evse, connector, date, created, id."),
+        (
+            "/sessions?sorts[0].sortKey=size",
+            "Illegal argument: sortKey is one of charger, evse, connector, date, created, id.",
+        ),
         ("/sessions?startDate=1.3.2026", "Malformed date string: '1.3.2026' is not like 2026-03-01 12:00:00Z."),
         ("/sessions?connectorIds=" + "1," * 1001, "Illegal argument: connectorIds has more than 1000 values."),
     ],

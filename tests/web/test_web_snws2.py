@@ -152,7 +152,7 @@ def test_fields_of_a_form_may_be_signed_as_parameters() -> None:
 
 
 def signing_client(api: Served, auth: Snws2) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=api.http.base_url, auth=auth, trust_env=False)
+    return httpx.AsyncClient(base_url=api.http.base_url, auth=auth, trust_env=False, timeout=60)
 
 
 async def test_a_signed_request_is_its_tokens(api: Served) -> None:

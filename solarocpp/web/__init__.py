@@ -17,10 +17,10 @@ both. This package refuses to know the gateway: what it shows of links it is han
     resets      meter changes
     health      whether all is well     answers   what is shown
     files       exports, snapshots      lines     how far long work is
+    transfers   files of chargers       transferring   their state
     solaruser, solarquery: SolarNetwork's APIs
                                         envelopes its form of an answer, and ours
-    solaruser   SolarNetwork's API      envelopes its form of an answer, and ours
-    transfers   files of chargers       transferring   their state
+                                        schema    all that, described
 
 `file_exchange` is an app of its own, on a listener that chargers reach: one-time URLs and nothing else.
 """
@@ -36,7 +36,6 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 
 from solarocpp.registry import Registry
 from solarocpp.store import Store
@@ -63,6 +62,7 @@ from solarocpp.web.lines import Turn
 from solarocpp.web.management import Connected
 from solarocpp.web.quack import serve_quack
 from solarocpp.web.questions import Link
+from solarocpp.web.schema import ToldSchema
 from solarocpp.web.serving import serve
 from solarocpp.web.solaruser.sessions import EndSession
 from solarocpp.web.transferring import Transferring
@@ -127,7 +127,7 @@ def make_app(
             title="solarocpp",
             version="1",
             path="/schema",
-            render_plugins=[JsonRenderPlugin(path="/")],
+            render_plugins=[ToldSchema(path=["/", "/openapi.json"])],
             openapi_router=Router("/schema", route_handlers=[], opt=LOOKS_AT_STREAMS, include_in_schema=False),
         ),
         # For the gate, which stands in front of all this, for the audit, and for whoever serves files beside it.

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, NamedTuple, Protocol, cast
 import msgspec
 from litestar import Response, Router, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
 import solarocpp.query as q
@@ -69,6 +70,10 @@ class Rows(msgspec.Struct, frozen=True):
     """There were more rows than `limit`."""
 
 
+_ROWS: Final = {200: ResponseSpec(Rows, generate_examples=False, description="Rows of a table.")}
+"""What the schema says of answers that are made into JSON where they are fetched."""
+
+
 class _Beside(NamedTuple):
     """A column that is worked out for the rows of an answer, once they are known."""
 
@@ -89,7 +94,7 @@ class Status(Answer, frozen=True, kw_only=True):
     store: StoreStatistics | None
 
 
-@get("/sessions", opt=LOOKS_AT_STREAMS, summary="Charge sessions, one by one or aggregated")
+@get("/sessions", responses=_ROWS, opt=LOOKS_AT_STREAMS, summary="Charge sessions, one by one or aggregated")
 async def list_sessions(  # noqa: PLR0913 one argument a filter
     store: NamedDependency[Store],
     registry: NamedDependency[Registry],
@@ -139,7 +144,12 @@ def _curves(con: Connection, columns: Sequence[str], points: int, rows: Sequence
     return _Beside("curve", [curves.get(row[at]) for row in rows])
 
 
-@get("/datums", opt=LOOKS_AT_STREAMS, summary="Datums, one by one, aggregated, or the latest of each stream")
+@get(
+    "/datums",
+    responses=_ROWS,
+    opt=LOOKS_AT_STREAMS,
+    summary="Datums, one by one, aggregated, or the latest of each stream",
+)
 async def list_datums(  # noqa: PLR0913 one argument a filter
     store: NamedDependency[Store],
     registry: NamedDependency[Registry],
@@ -178,7 +188,7 @@ async def list_datums(  # noqa: PLR0913 one argument a filter
     return await _answered(store, ask)
 
 
-@get("/readings", opt=LOOKS_AT_STREAMS, summary="How far registers went, and where they stood")
+@get("/readings", responses=_ROWS, opt=LOOKS_AT_STREAMS, summary="How far registers went, and where they stood")
 async def list_readings(  # noqa: PLR0913 one argument a filter
     store: NamedDependency[Store],
     registry: NamedDependency[Registry],
@@ -212,7 +222,9 @@ async def list_readings(  # noqa: PLR0913 one argument a filter
     return await _answered(store, ask)
 
 
-@get("/events", opt=LOOKS, summary="What happened: refused and repaired handshakes, links, bad samples")
+@get(
+    "/events", responses=_ROWS, opt=LOOKS, summary="What happened: refused and repaired handshakes, links, bad samples"
+)
 async def list_events(  # noqa: PLR0913 one argument a filter
     store: NamedDependency[Store],
     caller: NamedDependency[Caller],
@@ -232,7 +244,7 @@ async def list_events(  # noqa: PLR0913 one argument a filter
     return await _answered(store, ask)
 
 
-@get("/clocks", opt=LOOKS_AT_NODES, summary="How far the clock of each charger is off")
+@get("/clocks", responses=_ROWS, opt=LOOKS_AT_NODES, summary="How far the clock of each charger is off")
 async def list_clocks(
     store: NamedDependency[Store], registry: NamedDependency[Registry], caller: NamedDependency[Caller]
 ) -> Response[bytes]:

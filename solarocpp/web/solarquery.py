@@ -81,7 +81,7 @@ async def list_sources(
     store: NamedDependency[Store],
     registry: NamedDependency[Registry],
     caller: NamedDependency[Caller],
-) -> Answered[list[str] | list[dict[str, Any]]]:
+) -> Answered[list[str | dict[str, Any]]]:
     """Lists the sources that have datums, in the range if one is given; with `withNodeIds` each with its node."""
     criteria = Criteria(request)
     asked = _read(criteria, request, registry, caller)

@@ -253,6 +253,6 @@ async def test_a_limited_token_sees_its_streams(site: Served) -> None:
         assert (await http.get(f"{BASE}/nodes")).json()["data"] == [1]
         assert (await http.get(f"{BASE}/nodes/sources")).json()["data"] == [A]
         for query in ("datum/list?mostRecent=true", "datum/list", "datum/reading?readingType=delta"):
-            rows = (await http.get(f"{BASE}/{query}", params={} if "?" in query else RANGE)).json()["data"]["results"]
+            rows = (await http.get(f"{BASE}/{query}", params=None if "?" in query else RANGE)).json()["data"]["results"]
             assert {(row["nodeId"], row["sourceId"]) for row in rows} == {(1, A)}, query
         assert (await http.get(f"{BASE}/datum/list?nodeId=2")).status_code == 403

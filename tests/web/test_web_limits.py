@@ -71,7 +71,8 @@ async def test_a_body_has_an_end(api: Served) -> None:
     """1 MB: the largest order is a template, and SQL of a dashboard rarely passes a few KB."""
     long = b'{"identifier":"' + b"x" * 1_000_000 + b'"}'
     for path in ("/api/chargers", "/solaruser/api/v1/sec/user/ocpp/chargers"):
-        answer = await api.http.post(path, content=long, headers={"Content-Type": "application/json"})
+        async with behind_a_gate(api, TOKEN) as http:
+            answer = await http.post(path, content=long, headers={"Content-Type": "application/json"})
         assert answer.status_code == 413, path
 
 

@@ -7,6 +7,7 @@ schema SECONDS` runs it for longer. Exports and snapshots are left out: they wri
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from conftest import Cli, Serve
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
-SECONDS = os.environ.get("SOLAROCPP_SCHEMA_SECONDS", "20")
+SECONDS = os.environ.get("SOLAROCPP_SCHEMA_SECONDS", "45")
 SEED = os.environ.get("SOLAROCPP_SCHEMA_SEED", "1")
 
 
@@ -38,7 +39,10 @@ def test_no_answer_is_a_server_error_or_outside_of_the_schema(
         done = subprocess.run(
             command, check=False, capture_output=True, text=True, cwd=tmp_path, timeout=int(SECONDS) + 120
         )
-        assert "Tested: 7" in done.stdout, done.stdout[-3000:] + done.stderr[-1000:]
+        # All of some 75 where nothing else runs; the time limit ends it earlier on a machine that is busy.
+        tested = re.search(r"Tested: (\d+)", done.stdout)
+        assert tested is not None, done.stdout[-3000:] + done.stderr[-1000:]
+        assert int(tested[1]) >= 30, done.stdout[-3000:]
         assert done.returncode == 0, done.stdout[-6000:]
         assert "request_failed" not in server.log
         told = httpx.get(

@@ -126,6 +126,7 @@ def make_app(
         openapi_config=OpenAPIConfig(
             title="solarocpp",
             version="1",
+            tags=[solaruser.TAG, solarquery.TAG],
             path="/schema",
             render_plugins=[ToldSchema(path=["/", "/openapi.json"])],
             openapi_router=Router("/schema", route_handlers=[], opt=LOOKS_AT_STREAMS, include_in_schema=False),

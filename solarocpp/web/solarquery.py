@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from litestar import Request, Router, get
 from litestar.di import NamedDependency
+from litestar.openapi.spec import Tag
 from msgspec import UNSET
 
 import solarocpp.query as q
@@ -29,7 +30,15 @@ from solarocpp.web.solaruser.entities import Answered, Page
 from solarocpp.web.solaruser.faults import Refused, illegal
 from solarocpp.web.solaruser.views import written
 
-Row = Mapping[str, Any]
+TAG: Final = Tag(
+    name="SolarQuery",
+    description="""SolarNetwork's query API. What differs from SolarNetwork's own:
+
+- `aggregation` is None, FifteenMinute, Hour, Day or Month; `tolerance` cannot be set.
+- Registers are followed over resets and glitches; energy of an interval is added up, not averaged.
+- `endDate` of a datum is the end of its session, as a time and not in milliseconds.
+- Answers are JSON.""",
+)
 
 _STREAMS: Final = either("nodeId", "sourceId")
 _LOCAL_DATES: Final = ("localStartDate", "localEndDate")

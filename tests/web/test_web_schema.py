@@ -49,6 +49,10 @@ def test_no_answer_is_a_server_error_or_outside_of_the_schema(
             f"http://{server.web}/schema/openapi.json", headers={"Authorization": f"Bearer {server.token}"}, timeout=60
         ).json()
     assert told["openapi"] == "3.1.0"
+    assert [tag["name"] for tag in told["tags"] if "differs from SolarNetwork's own" in tag["description"]] == [
+        "SolarUser",
+        "SolarQuery",
+    ]
     # Every route says what a failure looks like, in the form of its own family.
     for path, operations in told["paths"].items():
         for operation in operations.values():

@@ -204,12 +204,27 @@ async def test_a_wrong_secret_and_no_token_are_told_the_same(api: Served) -> Non
 
 
 async def test_a_body_that_is_too_long_is_not_read_to_its_end(api: Served) -> None:
-    _, text = await api.registry.add_token(NewToken(name="reports", snws2=True), now=NOW)
-    # Not over a socket: there the answer comes before the body is sent, and httpx leaves it half sent.
-    transport = httpx.ASGITransport(app=Gate(api.app, TOKEN, api.registry, lambda: NOW).app)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url="http://here", auth=Snws2(text, NOW)) as http:
-        answer = await http.post("/api/authorizations", content=b" " * 1_000_001)
-    assert (answer.status_code, answer.json()) == (413, {"error": "The body is too long.", "kind": "too_large"})
+    """It must be read before it is known who asks, so nobody may have us hold more than 1 MB."""
+    asked, sent = [], []
+
+    async def receive() -> Any:
+        asked.append(1)
+        return {"type": "http.request", "body": b" " * 600_000, "more_body": True}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: Any = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/chargers",
+        "query_string": b"",
+        "headers": [(b"authorization", b"SNWS2 Credential=1,SignedHeaders=date;host,Signature=" + b"0" * 64)],
+    }
+    await Gate(api.app, TOKEN, api.registry, lambda: NOW).app(scope, receive, send)
+    assert len(asked) == 2
+    assert sent[0]["status"] == 413
+    assert msgspec.json.decode(sent[1]["body"]) == {"error": "The body is too long.", "kind": "too_large"}
 
 
 async def test_only_a_token_made_for_it_has_its_secret_kept(api: Served) -> None:

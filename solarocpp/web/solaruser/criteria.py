@@ -104,6 +104,8 @@ class Criteria:
         order = []
         for _, part in sorted(parts.items()):
             key = part.get("sortKey", "").lower()
+            if not key:  # nothing to be descending
+                continue
             if key not in known:
                 raise illegal(f"sortKey is one of {', '.join(known)}.")
             order.append((key, part.get("descending", "").lower() == "true"))

@@ -132,8 +132,8 @@ async def _serve_services(
                 if hangups is not None:
                     listener_nursery.start_soon(_heed_hangups, hangups, gateway)
                 service_nursery.start_soon(_keep_store, services)
-                told = {"links": roster.links, "end_session": services.central.end_session}
-                app = web.make_app(services.registry, services.store, clock=services.clock, **told)
+                make_app = partial(web.make_app, services.registry, services.store, clock=services.clock)
+                app = make_app(links=roster.links, end_session=services.central.end_session)
                 token = admin_token(config.data_dir)
                 web_address = await service_nursery.start(web.serve, app, str(config.web_address), token)
                 addresses = {"ocpp": ocpp, "web": web_address}

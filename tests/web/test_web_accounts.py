@@ -227,7 +227,7 @@ DECISIONS |= {
     ],
     f"POST {OCPP}/chargers": [
         Try(403, "UNKNOWN_OBJECT", body={"userId": 2, "id": 1, "nodeId": 2, "info": INFO}),
-        Try(403, "UNKNOWN_OBJECT", body={"userId": 2, "nodeId": "{node}", "info": INFO}),
+        Try(403, "UNKNOWN_OBJECT", body={"userId": 2, "nodeId": 4711, "info": INFO}),
         *saved({"nodeId": 1, "info": INFO}, {"userId": 2, "nodeId": 2, "info": INFO}),
     ],
     f"POST {OCPP}/chargers/settings": [

@@ -57,6 +57,10 @@ bench:
 crash seed="":
     SOLAROCPP_CRASH_SEED={{seed}} {{python}} -m pytest tests/crash -s
 
+# schemathesis over the whole API for so many seconds: no server error, no answer outside its schema; a seed repeats a run
+schema seconds="300" seed="1":
+    SOLAROCPP_SCHEMA_SECONDS={{seconds}} SOLAROCPP_SCHEMA_SEED={{seed}} {{python}} -m pytest tests/web/test_web_schema.py -s
+
 # data/README.md, from the tables in the code
 docs:
     {{python}} -m solarocpp.query.reference > data/README.md

@@ -209,11 +209,12 @@ async def _serve_web(
         lists=orders.lists,
         links=roster.links,
         measured=web.Measured(roster, guidance.loop_lag),
+        end_session=services.central.end_session,
     )
     token = admin_token(config.data_dir)
     addresses = {"web": await nursery.start(web.serve, app, str(config.web_address), token)}
     if live_sql is not None:
-        opens = partial(_opens_whole_box, services.registry, token)
+        opens = partial(_opens_whole_box, services.registry, services.clock, token)
         serve_quack = partial(web.serve_quack, services.store, live_sql, config.quack, opens)
         addresses["quack"] = await nursery.start(serve_quack, config.sql_deadline_s)
     if config.files_address is not None:
@@ -354,11 +355,11 @@ def admin_token(data_dir: Path) -> str:
     return token
 
 
-def _opens_whole_box(registry: Registry, admin: str, shown: str) -> bool:
+def _opens_whole_box(registry: Registry, clock: Callable[[], datetime], admin: str, shown: str) -> bool:
     if secrets.compare_digest(shown.encode(), admin.encode()):
         return True
     token = registry.token_by_text(shown)
-    return token is not None and token.account_id is None
+    return token is not None and token.whole_box and not token.has_expired(clock())
 
 
 def _announce(services: Services, addresses: Mapping[str, str]) -> None:

@@ -125,6 +125,8 @@ EVENTS: Mapping[str, EventName] = {
     "upload_answered": EventName("debug", "GetDiagnostics, GetLog; carries the name of the file that will come"),
     "certificate_answered": EventName("debug", "CertificateSigned, InstallCertificate, DeleteCertificate"),
     # the web API
+    "change_made": EventName("debug", "something was changed by the API or the command line; carries who asked"),
+    "change_unrecorded": EventName("error", "the event of a change could not be written; the change is made"),
     "request_failed": EventName("error", "a defect of ours while a request was answered; with traceback"),
 }
 """Name, level and meaning of every event. Names are past tense or a state, snake_case."""

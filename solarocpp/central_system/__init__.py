@@ -71,7 +71,7 @@ from solarocpp.ocpp.messages import (
     StopTransactionRequest,
 )
 from solarocpp.registry.memory import RegistryMemory
-from solarocpp.store.effects import ChargerDescribed, ConnectorsCounted, DatumObserved, Effect
+from solarocpp.store.effects import ChargerDescribed, ConnectorsCounted, DatumObserved, Effect, SessionEnded
 from solarocpp.store.ledger import ChargerFacts
 
 __all__ = ["CONNECTOR_COUNT_KEY", "HANDLERS", "Answer", "CentralSystem", "Context", "Handler", "Scene", "Transactions"]
@@ -156,6 +156,13 @@ class CentralSystem:
         scene = Scene(charger, received, self._transactions)
         observers = [table[type(request)] for table in (ACCEPTANCES, OBSERVERS) if type(request) in table]
         return self._apply([effect for observe in observers for effect in observe(request, confirmation, scene)])
+
+    def end_session(self, end: SessionEnded) -> bool:
+        """Ends a session for an operator, whose charger will not; False if it is not open (spec 2.5)."""
+        if all(session.session_id != end.session_id for session in self._transactions.all_open()):
+            return False
+        self._transactions.apply(end)
+        return True
 
     def undo(self, effects: Sequence[Effect]) -> None:
         """Takes back what one exchange changed in memory, because it could not be recorded."""

@@ -100,7 +100,7 @@ def _fields(
     if enabled is not None:
         fields["enabled"] = enabled
     if expires is not None:
-        fields["expires"] = None if expires == "never" else _read_time(expires)
+        fields["expires"] = None if expires == "never" else read_expiry(expires)
     if parent is not None:
         fields["parent"] = parent or None
     if max_active is not None:
@@ -108,7 +108,12 @@ def _fields(
     return fields
 
 
-def _read_time(text: str) -> datetime:
+def read_expiry(text: str) -> datetime:
+    """Reads when something expires; UTC without a zone.
+
+    Raises:
+        ConfigError: it is no time.
+    """
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from solarocpp.cli.authorization import read_expiry
 from solarocpp.cli.client import reach_api
 from solarocpp.cli.confirm import confirm_removal
 from solarocpp.cli.options import HERE, TOKEN_VARIABLE, Format, Where, Yes
@@ -14,16 +15,50 @@ from solarocpp.cli.output import print_objects, remark
 app = App("token", help_format="plaintext", help_epilogue="Example: solarocpp token list")
 
 Name = Annotated[str, Parameter(name="NAME", help="What uses it.")]
+ReadOnly = Annotated[bool, Parameter(negative="", help="It may only look.")]
+Nodes = Annotated[tuple[int, ...], Parameter(name="--node", negative="", help="Only this node's datums; repeatable.")]
+Sources = Annotated[
+    tuple[str, ...], Parameter(name="--source", negative="", help="Only sources of this pattern; repeatable.")
+]
+Expires = Annotated[str | None, Parameter(help="Refused from then on, like 2027-01-31T00:00:00Z.")]
+Snws2 = Annotated[
+    bool, Parameter(negative="", help="Requests may be signed with it (SNWS2); its secret is kept in secrets.duckdb.")
+]
 WholeBox = Annotated[bool, Parameter(negative="", help="For every account, and SQL; otherwise for one account.")]
 
 
-@app.command(help_epilogue="Example: solarocpp token add dashboard")
-async def add(name: Name, /, *, whole_box: WholeBox = False, where: Where = HERE) -> None:
+@app.command(help_epilogue="Example: solarocpp token add dashboard --read-only --node 1 --source '/ocpp/cp/CP001/**'")
+async def add(  # noqa: PLR0913 one argument an option
+    name: Name,
+    /,
+    *,
+    whole_box: WholeBox = False,
+    read_only: ReadOnly = False,
+    node: Nodes = (),
+    source: Sources = (),
+    expires: Expires = None,
+    snws2: Snws2 = False,
+    where: Where = HERE,
+) -> None:
     """Makes a token, and prints it once."""
+    order = {
+        "name": name,
+        "wholeBox": whole_box,
+        "readOnly": read_only,
+        "nodes": node,
+        "sources": source,
+        "expires": None if expires is None else read_expiry(expires),
+        "snws2": snws2,
+    }
     async with reach_api(where, create=True) as api:
-        receipt = await api.post("tokens", body={"name": name, "wholeBox": whole_box})
-    remark(f"Token {receipt['token']['name']} is for {_scope(receipt['token'])}.")
+        receipt = await api.post("tokens", body=order)
+    token = receipt["token"]
+    remark(f"Token {token['name']} is for {_scope(token)}.")
     remark(f"Programs send it as `Authorization: Bearer TOKEN`, this command line takes it from {TOKEN_VARIABLE}.")
+    if snws2:
+        remark(
+            "To sign requests, SolarNetwork's way: the token ID is the number before the dot, the secret what follows."
+        )
     remark("The token, shown only now:")
     print(receipt["secret"])
 
@@ -52,4 +87,11 @@ async def remove(name: Name, /, *, yes: Yes = False, where: Where = HERE) -> Non
 
 
 def _scope(token: dict[str, Any]) -> str:
-    return "the whole box" if token["accountId"] is None else f"account {token['accountId']}"
+    whose = "the whole box" if token["accountId"] is None else f"account {token['accountId']}"
+    limits = [
+        "read-only" if token["readOnly"] else "",
+        f"node {', '.join(map(str, token['nodes']))}" if token["nodes"] else "",
+        ", ".join(token["sources"]),
+        f"until {token['expires']}" if token["expires"] else "",
+    ]
+    return "; ".join([whose, *filter(None, limits)])

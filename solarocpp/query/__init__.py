@@ -15,6 +15,8 @@ notebook on a data directory as well as on a cursor of the live store:
     sessions, datums, readings, events: the questions   places   where in it something is wrong
     answers     SQL, all at once or piece by piece      quack    DuckDB's protocol, on the server's side
     remote      a server as a connection                links    the two ways to it
+    search_filters  SolarNetwork's filters on JSON
+    solarnetwork  what SolarNetwork's management API lists
     exports     Parquet files of all that
 
     streams     which rows a roll-up or a reading is of
@@ -29,32 +31,57 @@ from solarocpp.query.connection import open_data as open  # noqa: A004 -- read a
 from solarocpp.query.datums import Aggregate, datums, latest
 from solarocpp.query.events import events
 from solarocpp.query.exports import Exported, export
-from solarocpp.query.filters import Moment, Nodes
+from solarocpp.query.filters import Moment, Nodes, Sources, SourcesWithin, check_source_pattern
 from solarocpp.query.guard import Parameters, judge_sql
 from solarocpp.query.ledger import ledger
 from solarocpp.query.properties import OCPP_PROPERTIES, choose_properties
 from solarocpp.query.readings import ReadingType, readings
 from solarocpp.query.sessions import SessionKey, sessions
+from solarocpp.query.solarnetwork import (
+    SESSION_SORTS,
+    ActionFilter,
+    FoundConnector,
+    FoundSession,
+    LastAction,
+    SessionFilter,
+    find_connectors,
+    find_sessions,
+    find_sources,
+    last_actions,
+)
 
 __all__ = [
     "OCPP_PROPERTIES",
+    "SESSION_SORTS",
+    "ActionFilter",
     "Aggregate",
     "Columns",
     "Exported",
+    "FoundConnector",
+    "FoundSession",
+    "LastAction",
     "Moment",
     "Nodes",
     "Parameters",
     "Piece",
     "ReadingType",
+    "SessionFilter",
     "SessionKey",
+    "Sources",
+    "SourcesWithin",
     "SqlAnswer",
     "answer_sql",
+    "check_source_pattern",
     "choose_properties",
     "clocks",
     "datums",
     "events",
     "export",
+    "find_connectors",
+    "find_sessions",
+    "find_sources",
     "judge_sql",
+    "last_actions",
     "latest",
     "ledger",
     "open",

@@ -27,17 +27,19 @@ from duckdb import DuckDBPyConnection, DuckDBPyRelation
 from solarocpp.query.filters import (
     Moment,
     Nodes,
+    Sources,
     find_name,
     node_conditions,
     quote,
     read_rows,
+    read_time_range,
     source_conditions,
 )
 from solarocpp.query.properties import KEYS, PropertyClass, choose_properties, property_class
 from solarocpp.query.registers import CLOCK_TOLERANCE_US, STREAM
 from solarocpp.query.rollups import NEIGHBOURS, roll_up_sql
 from solarocpp.query.streams import Streams, find_streams
-from solarocpp.query.zones import PERIODS
+from solarocpp.query.zones import PERIODS, read_zones
 from solarocpp.store.schema import DATUM, LATEST_VIEW
 
 Aggregate = Literal["15min", "hour", "day", "month"]
@@ -56,7 +58,7 @@ def datums(  # noqa: PLR0913 -- one argument a filter
     con: DuckDBPyConnection,
     *,
     node: Nodes | None = None,
-    source: str | None = None,
+    source: Sources | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
     aggregate: Aggregate | None = None,
@@ -101,11 +103,22 @@ def _roll_up(
     )
 
 
-def latest(con: DuckDBPyConnection, *, node: Nodes | None = None, source: str | None = None) -> DuckDBPyRelation:
-    """Lists the newest datum of each stream, by node and source; columns as of the table `datum`.
+def latest(
+    con: DuckDBPyConnection,
+    *,
+    node: Nodes | None = None,
+    source: Sources | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
+) -> DuckDBPyRelation:
+    """Lists the newest datum of each stream, by node and source, if it is in the range; columns as of `datum`.
 
     Raises:
+        BadTimeRange: `since` is not before `until`, or one of them is no time.
         BadSourcePattern: no source can match `source`.
     """
-    rows = read_rows(con, LATEST_VIEW.name, [*node_conditions(node), *source_conditions(source)])
+    conditions = [*node_conditions(node), *source_conditions(source)]
+    if since is not None or until is not None:
+        conditions += read_zones(con, node).conditions("created", read_time_range(since, until))
+    rows = read_rows(con, LATEST_VIEW.name, conditions)
     return rows.order('"nodeId", "sourceId"')

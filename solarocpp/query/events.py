@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from duckdb import DuckDBPyConnection, DuckDBPyRelation, FunctionExpression
 
 from solarocpp.query.filters import Moment, column, lower, read_rows, read_time_range, time_conditions, value
+from solarocpp.query.search_filters import read_search_filter
 from solarocpp.store.schema import EVENT
 
 
@@ -23,15 +24,18 @@ def events(  # noqa: PLR0913 -- one argument a filter
     since: Moment | None = None,
     until: Moment | None = None,
     account: int | None = None,
+    search: str | None = None,
 ) -> DuckDBPyRelation:
     """Lists events, oldest first, with the columns of the table `event`.
 
     `tags` are those an event must have, all of them, in any case; one text may be a comma list.
     `charger` is a charge point identity, compared without case. `account` leaves only what is known
-    to be that account's; without it, what belongs to nobody is listed too.
+    to be that account's; without it, what belongs to nobody is listed too. `search` is a filter on their
+    data in SolarNetwork's notation, like `(/cp=CP001)`.
 
     Raises:
         BadTimeRange: `since` is not before `until`, or one of them is no time.
+        QueryError: `search` is no filter.
     """
     wanted = [tag.strip().lower() for tag in (tags.split(",") if isinstance(tags, str) else tags)]
     conditions = [
@@ -39,5 +43,6 @@ def events(  # noqa: PLR0913 -- one argument a filter
         *time_conditions("created", read_time_range(since, until)),
         *([] if charger is None else [lower("identifier") == value(charger.lower())]),
         *([] if account is None else [column("accountId") == value(account)]),
+        *([] if search is None else [read_search_filter(search, "data")]),
     ]
     return read_rows(con, EVENT.name, conditions).order("created, name")

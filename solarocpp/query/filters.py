@@ -14,6 +14,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -36,6 +37,18 @@ meant by the clock of the node that is asked about, which is UTC unless it was g
 
 Nodes = int | Sequence[int]
 """One node, or several."""
+
+
+@dataclass(frozen=True)
+class SourcesWithin:
+    """What is asked about, of which only sources that fit one of `within` may be told."""
+
+    asked: str | Sequence[str] | None
+    within: Sequence[str]
+
+
+Sources = str | Sequence[str] | SourcesWithin
+"""A source pattern; or several, of which one must fit; or either of them within what may be told."""
 
 
 class TimeRange(NamedTuple):
@@ -158,22 +171,46 @@ def node_conditions(node: Nodes | None) -> list[Expression]:
     return [column("nodeId").isin(*map(value, node)) if node else value(content=False)]
 
 
-def source_conditions(pattern: str | None) -> list[Expression]:
-    """Limits `sourceId` to a pattern.
+def source_conditions(source: Sources | None) -> list[Expression]:
+    """Limits `sourceId` to a pattern, or to several; a sequence of none leaves no row.
 
     Raises:
-        BadSourcePattern: the pattern can match no source; the error has the nearest one that can.
+        BadSourcePattern: a pattern can match no source; the error has the nearest one that can.
     """
-    if pattern is None:
+    match source:
+        case None:
+            return []
+        case SourcesWithin():
+            return [*source_conditions(source.asked), *source_conditions(source.within)]
+        case str():
+            return _any_pattern([source])
+        case _:
+            return _any_pattern(source)
+
+
+def check_source_pattern(pattern: str) -> None:
+    """Refuses a pattern that can match no source.
+
+    Raises:
+        BadSourcePattern: it can not; the error has the nearest one that can.
+    """
+    _read_pattern(pattern)
+
+
+def _any_pattern(patterns: Sequence[str]) -> list[Expression]:
+    if not patterns:
+        return [value(content=False)]
+    read = [_read_pattern(pattern) for pattern in patterns]
+    if ["**"] in read:
         return []
-    segments = _read_pattern(pattern)
-    if segments == ["**"]:
-        return []
-    if not any("*" in segment for segment in segments):
-        return [column("sourceId") == value(pattern)]
+    if not any("*" in segment for segments in read for segment in segments):
+        first, *others = patterns
+        named = column("sourceId")
+        return [named.isin(*map(value, patterns)) if others else named == value(first)]
     # DuckDB keeps sourceId as a dictionary and runs the expression once for each entry of it:
     # measured on 3 million rows, 24 ms where LIKE, which it runs for each row, takes 46.
-    return [FunctionExpression("regexp_full_match", column("sourceId"), value(_regexp(segments)))]
+    regexp = "|".join(_regexp(segments) for segments in read)
+    return [FunctionExpression("regexp_full_match", column("sourceId"), value(regexp))]
 
 
 def _read_pattern(pattern: str) -> list[str]:

@@ -25,7 +25,7 @@ from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from solarocpp.errors import BadTimeRange, QueryError
 from solarocpp.query.datums import Aggregate
-from solarocpp.query.filters import Moment, Nodes, TimeRange, find_name, quote
+from solarocpp.query.filters import Moment, Nodes, Sources, TimeRange, find_name, quote
 from solarocpp.query.properties import choose_properties, property_class
 from solarocpp.query.registers import READING_TOLERANCE_US, SERIES, START, STREAM, step_sql
 from solarocpp.query.rollups import NEIGHBOURS, READING_VALUE, register_columns, roll_up_sql
@@ -79,7 +79,7 @@ def readings(  # noqa: PLR0913 -- one argument a filter
     *,
     type: ReadingType = "Difference",  # noqa: A002 -- SolarNetwork's word
     node: Nodes | None = None,
-    source: str | None = None,
+    source: Sources | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
     aggregate: Aggregate | None = None,

@@ -15,6 +15,7 @@ from duckdb import DuckDBPyConnection, DuckDBPyRelation
 from solarocpp.query.filters import (
     Moment,
     Nodes,
+    Sources,
     column,
     find_name,
     lower,
@@ -54,7 +55,7 @@ def sessions(  # noqa: PLR0913 -- one argument a filter
     con: DuckDBPyConnection,
     *,
     node: Nodes | None = None,
-    source: str | None = None,
+    source: Sources | None = None,
     charger: int | str | None = None,
     token: str | None = None,
     since: Moment | None = None,

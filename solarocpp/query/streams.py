@@ -15,6 +15,7 @@ from duckdb import DuckDBPyConnection, DuckDBPyRelation
 from solarocpp.query.filters import (
     Moment,
     Nodes,
+    Sources,
     TimeRange,
     node_conditions,
     quote,
@@ -36,7 +37,7 @@ class Streams(NamedTuple):
 
     con: DuckDBPyConnection
     node: Nodes | None
-    source: str | None
+    source: Sources | None
     span: TimeRange
     zones: Zones
 
@@ -73,7 +74,7 @@ class Streams(NamedTuple):
 
 
 def find_streams(
-    con: DuckDBPyConnection, node: Nodes | None, source: str | None, since: Moment | None, until: Moment | None
+    con: DuckDBPyConnection, node: Nodes | None, source: Sources | None, since: Moment | None, until: Moment | None
 ) -> Streams:
     """Reads what was asked.
 

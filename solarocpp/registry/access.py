@@ -7,12 +7,13 @@ and nowhere else.
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
 from msgspec import UNSET
 
+from solarocpp.errors import RegistryError
 from solarocpp.registry import rules
 from solarocpp.registry.durable import DurableRegistry, durably, inserting, taken
 from solarocpp.registry.entities import DEFAULT_ACCOUNT, ApiToken, Credential, CredentialChanged
@@ -58,8 +59,12 @@ class AccessRegistry(DurableRegistry):
     def token_by_text(self, text: str) -> ApiToken | None:
         """Finds the API token that a program shows, None if it is none of ours; takes microseconds."""
         number, _, secret = text.partition(".")
-        token = self._tokens.get(int(number)) if re.fullmatch("[0-9]{1,18}", number) else None
+        token = self.token_by_number(number)
         return token if matches_generated(token.hash if token else None, secret.encode(errors="replace")) else None
+
+    def token_by_number(self, number: str) -> ApiToken | None:
+        """Finds the API token that a program names; what it shows beside must prove that it has it."""
+        return self._tokens.get(int(number)) if re.fullmatch("[0-9]{1,18}", number) else None
 
     # Credentials
 
@@ -120,13 +125,25 @@ class AccessRegistry(DurableRegistry):
         """Makes an API token and gives its text, `NUMBER.SECRET`, which nothing can show again."""
         rules.check_label("token", order.name)
         self.require_account(account_id)
+        self._check_policy(order, account_id, now)
         secret = generate_password()
         owner = None if order.whole_box else account_id
         async with self._turn:
             same = [row for row in self._tokens.values() if row.account_id == owner]
             if order.name.casefold() in {row.name.casefold() for row in same}:
                 raise taken("token", order.name, f"Remove it first: solarocpp token remove {order.name}")
-            token = ApiToken(0, order.name, hash_generated(secret), now, owner)
+            token = ApiToken(
+                token_id=0,
+                name=order.name,
+                hash=hash_generated(secret),
+                created=now,
+                account_id=owner,
+                read_only=order.read_only,
+                nodes=tuple(order.nodes),
+                sources=tuple(order.sources),
+                expires=None if order.expires is None else order.expires.astimezone(UTC),
+                signing_secret=secret if order.snws2 else None,
+            )
             token = await durably(self._store.secrets, inserting(tables.API_TOKEN, token))
             self._put_token(token)
         return token, f"{token.token_id}.{secret}"
@@ -139,6 +156,17 @@ class AccessRegistry(DurableRegistry):
             await durably(self._store.secrets, lambda con: tables.delete_entity(con, tables.API_TOKEN, token_id=key))
             self._drop_token(token)
         return token
+
+    def _check_policy(self, order: NewToken, account_id: int, now: datetime) -> None:
+        if order.whole_box and (order.nodes or order.sources):
+            text = "A token of the whole box has no nodes and sources. Leave them out, or make it for an account."
+            raise RegistryError("token", order.name, text)
+        for node in order.nodes:
+            self.require_node(account_id, node)
+        if order.expires is not None and order.expires <= now:
+            raise RegistryError(
+                "token", order.name, f"A token that expires at {order.expires.isoformat()} is of no use."
+            )
 
 
 async def _hashed(password: str | None) -> tuple[Literal["generated", "password"], str, str | None]:

@@ -40,6 +40,18 @@ from solarocpp.store import registry as tables
 from solarocpp.store.accepted import forget_charger
 from solarocpp.store.registry import Connection
 
+# What an order says of a charger word for word.
+_DETAILS: Final = (
+    "connector_count",
+    "charge_point_serial_number",
+    "charge_box_serial_number",
+    "firmware_version",
+    "iccid",
+    "imsi",
+    "meter_type",
+    "meter_serial_number",
+)
+
 # A URL template that gives each reconnect another identifier must not fill the table; a site of more
 # chargers than this is registered, or adopted as it comes.
 MOST_UNADOPTED: Final = 100
@@ -110,6 +122,7 @@ class Registry(AccessRegistry):
                 vendor=order.vendor,
                 model=order.model,
                 security_profile=order.security_profile,
+                **{name: getattr(order, name) for name in _DETAILS},
             )
             return await self._make_charger(charger, node)
 

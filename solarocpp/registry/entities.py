@@ -131,8 +131,12 @@ class Authorization(msgspec.Struct, frozen=True):
         return _lists(self.chargers, identifier)
 
 
+Limit = Literal["readOnly", "nodes", "sources"]
+"""What a token may be limited by; a route says which of them it heeds, and is closed to tokens with others."""
+
+
 class ApiToken(msgspec.Struct, frozen=True):
-    """What a program shows to use the API; only its hash is kept."""
+    """What a program shows to use the API; only its hash is kept, unless it signs requests."""
 
     token_id: int
     name: str
@@ -140,14 +144,33 @@ class ApiToken(msgspec.Struct, frozen=True):
     created: datetime
     account_id: int | None = None
     """The account it sees and changes; None: the whole box."""
+    read_only: bool = False
+    nodes: tuple[int, ...] = ()
+    """The nodes whose datums it sees; empty: all of the account."""
+    sources: tuple[str, ...] = ()
+    """Source patterns, of which one must fit what it sees; empty: every source."""
+    expires: datetime | None = None
+    """It is refused from then on; None: never."""
+    signing_secret: str | None = None
+    """The secret itself, where requests are signed with it (SNWS2): keys derived from it change by the day."""
 
     @property
     def whole_box(self) -> bool:
         """Whether it may do what the operator of the box may."""
         return self.account_id is None
 
+    @property
+    def limits(self) -> frozenset[Limit]:
+        """What limits it beyond its account."""
+        given: dict[Limit, object] = {"readOnly": self.read_only, "nodes": self.nodes, "sources": self.sources}
+        return frozenset(limit for limit, value in given.items() if value)
+
+    def has_expired(self, now: datetime) -> bool:
+        """Tells whether it is refused at `now`."""
+        return self.expires is not None and self.expires <= now
+
     def __repr__(self) -> str:
-        """Shows everything but the hash."""
+        """Shows everything but what is secret."""
         return f"ApiToken(token_id={self.token_id}, account_id={self.account_id}, name={self.name!r})"
 
 

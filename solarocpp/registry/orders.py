@@ -7,7 +7,7 @@ A `New` order makes an entity, a `Change` names only what is to be different: a 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -21,6 +21,11 @@ Number = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 Label = Annotated[str, msgspec.Meta(max_length=100)]
 When = Annotated[datetime, msgspec.Meta(tz=True)]
 Sessions = Annotated[int, msgspec.Meta(ge=0, le=1000)]
+# A policy is looked at with every request; whoever needs more gives an account of their own.
+MOST_NODES: Final = 1_000
+MOST_PATTERNS: Final = 100
+# Far beyond any charger; a connector is a row.
+Connectors = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 # argon2 takes any length; beyond this it is a mistake or an attack.
 Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
@@ -36,11 +41,21 @@ class NewAccount(Order, frozen=True, kw_only=True):
 
 
 class NewToken(Order, frozen=True, kw_only=True):
-    """Makes a token for the API."""
+    """Makes a token for the API, limited by a policy if one is given."""
 
     name: Label
     whole_box: bool = False
     """Whether it may see and change every account; otherwise its own only."""
+    read_only: bool = False
+    """Whether it may only look."""
+    nodes: Annotated[list[Number], msgspec.Meta(max_length=MOST_NODES)] = []
+    """The nodes whose datums it may see; empty: all of the account."""
+    sources: Annotated[list[str], msgspec.Meta(max_length=MOST_PATTERNS)] = []
+    """Source patterns it may see, like `/ocpp/cp/CP001/**`; empty: every source."""
+    expires: When | None = None
+    """It is refused from then on."""
+    snws2: bool = False
+    """Whether requests may be signed with its secret, as SolarNetwork's clients do; the secret is kept then."""
 
 
 class NodeChange(Order, frozen=True, kw_only=True):
@@ -64,6 +79,15 @@ class NewCharger(Order, frozen=True, kw_only=True):
     enabled: bool = True
     registration_status: RegistrationStatus = "Accepted"
     security_profile: SecurityProfile = 1
+    # What its BootNotification will say; for whoever knows it before.
+    connector_count: Connectors = 0
+    charge_point_serial_number: Label | None = None
+    charge_box_serial_number: Label | None = None
+    firmware_version: Label | None = None
+    iccid: Label | None = None
+    imsi: Label | None = None
+    meter_type: Label | None = None
+    meter_serial_number: Label | None = None
 
 
 class DatumSettingsChange(Order, frozen=True, kw_only=True):
@@ -89,6 +113,14 @@ class ChargerChange(DatumSettingsChange, frozen=True, kw_only=True):
     enabled: bool | UnsetType = UNSET
     registration_status: RegistrationStatus | UnsetType = UNSET
     security_profile: SecurityProfile | UnsetType = UNSET
+    connector_count: Connectors | UnsetType = UNSET
+    charge_point_serial_number: Label | UnsetType | None = UNSET
+    charge_box_serial_number: Label | UnsetType | None = UNSET
+    firmware_version: Label | UnsetType | None = UNSET
+    iccid: Label | UnsetType | None = UNSET
+    imsi: Label | UnsetType | None = UNSET
+    meter_type: Label | UnsetType | None = UNSET
+    meter_serial_number: Label | UnsetType | None = UNSET
 
 
 class NewCredential(Order, frozen=True, kw_only=True):

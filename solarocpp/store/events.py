@@ -22,6 +22,7 @@ EVENT_TAGS: Mapping[str, tuple[str, ...]] = {
     "links_unrecorded": ("ocpp", "charger", "connected"),
     "link_unprotected": _CHARGER,
     "link_unauthenticated": _CHARGER,
+    "change_made": ("api", "change"),
     "call_refused": ("ocpp", "message", "sent", "error"),
     "instruction_queued": ("ocpp", "instruction", "queued"),
     "instruction_completed": ("ocpp", "instruction", "ack"),

@@ -188,6 +188,14 @@ SECRET_MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE "fileTransferSecret" ("transferId" BIGINT PRIMARY KEY, "hash" VARCHAR);
     CREATE TABLE "instructionSecret" ("instructionId" BIGINT PRIMARY KEY, payload VARCHAR);
     """,
+    # Policies of tokens, and the secret of those that sign requests.
+    """
+    ALTER TABLE "apiToken" ADD COLUMN "readOnly" BOOLEAN;
+    ALTER TABLE "apiToken" ADD COLUMN nodes BIGINT[];
+    ALTER TABLE "apiToken" ADD COLUMN sources VARCHAR[];
+    ALTER TABLE "apiToken" ADD COLUMN expires TIMESTAMPTZ;
+    ALTER TABLE "apiToken" ADD COLUMN "signingSecret" VARCHAR;
+    """,
 )
 """SQL of each version of `secrets.duckdb`."""
 

@@ -1,14 +1,17 @@
 """The HTTP API: everything the command line can do, for programs and for remote hands.
 
-    request -> access (whose token) -> a route in management, accounts or questions -> registry, store, query
-            <- answers (structs)    <- or failures: {"error", "kind"}
+    request -> gate (whose token) -> a route in management, accounts or questions -> registry, store, query
+            <- answers (structs), and an event of a change (audit)    <- or failures: {"error", "kind"}
 
 The command line speaks it too, in process when no server runs, so there is one place of logic for
 both. This package refuses to know the gateway: what it shows of links it is handed. A route asks
 `caller` whose things are meant; a test asks every route with another account's token.
 
-    management  what is registered      access    who may ask, and about whose things
-    accounts    accounts and tokens     serving   the socket
+    management  what is registered      gate      who asks: tokens, and signatures (snws2)
+                                        pace      how often
+    accounts    accounts and tokens     access    what they may ask, and about whose things
+                                        audit     who changed what
+                                        serving   the socket
     questions   what was measured       quack     the socket DuckDB clients attach to
     sql         whatever is asked       failures  what went wrong
     resets      meter changes
@@ -22,6 +25,9 @@ both. This package refuses to know the gateway: what it shows of links it is han
     files       exports, snapshots      lines     how far long work is
     transfers   files of chargers       transferring   their state
     file_orders what makes them come and go
+    solaruser, solarquery: SolarNetwork's APIs
+                                        envelopes its form of an answer, and ours
+                                        schema    all that, described
 
 `file_exchange` is an app of its own, on a listener that chargers reach: one-time URLs and nothing else.
 """
@@ -33,12 +39,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 
 from solarocpp.registry import Registry
 from solarocpp.store import Store
@@ -57,15 +62,20 @@ from solarocpp.web import (
     questions,
     reservations,
     resets,
+    solarquery,
+    solaruser,
     sql,
     stream,
     transfers,
     vitals,
 )
-from solarocpp.web.access import open_to_this_process, provide_caller
+from solarocpp.web.access import LOOKS_AT_STREAMS, needs_heeded_limits, open_to_this_process, provide_caller
+from solarocpp.web.audit import AuditedResponse, write_down_change
 from solarocpp.web.desk import provide_desk
+from solarocpp.web.envelopes import vary_by_accept
 from solarocpp.web.failures import answer_failure
 from solarocpp.web.file_exchange import serve_files
+from solarocpp.web.gate import MAX_BODY_BYTES
 from solarocpp.web.happenings import Hub
 from solarocpp.web.instructions import Queue
 from solarocpp.web.lines import Turn
@@ -74,15 +84,16 @@ from solarocpp.web.management import Connected
 from solarocpp.web.metrics import Measured
 from solarocpp.web.quack import serve_quack
 from solarocpp.web.questions import Link
+from solarocpp.web.schema import ToldSchema
 from solarocpp.web.serving import serve
+from solarocpp.web.solaruser.sessions import EndSession
 from solarocpp.web.transferring import Transferring
 
 __all__ = ["Measured", "make_app", "open_to_this_process", "serve", "serve_files", "serve_quack"]
 
-# The largest order is a template of 255 characters; SQL of a dashboard rarely passes a few KB.
-MAX_BODY_BYTES = 1_000_000
 
-_ROUTES: Final[Sequence[Any]] = (
+# Every route; what each may be asked by others' tokens is in tests/web/test_web_accounts.py.
+ROUTES: Final[list[Any]] = [
     management.router,
     accounts.router,
     questions.router,
@@ -101,7 +112,9 @@ _ROUTES: Final[Sequence[Any]] = (
     health.router,
     vitals.show_health,
     metrics.show_metrics,
-)
+    solaruser.router,
+    solarquery.router,
+]
 
 
 def make_app(  # noqa: PLR0913 one argument a part of a server
@@ -113,11 +126,13 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
     links: Callable[[], Sequence[Link]] | None = None,
     measured: Measured | None = None,
     lists: Lists | None = None,
+    end_session: EndSession = None,
 ) -> Litestar:
     """Makes the API of a running store.
 
     Where something listens for chargers, `links` lists who is connected, `measured` is what `/metrics` shows of it,
-    what is put into `queue` is delivered, and `lists` keeps local lists as they should be.
+    what is put into `queue` is delivered, `lists` keeps local lists as they should be, and `end_session` ends a session
+    in the memory of those who answer them.
     """
     transferring = Transferring(store, clock)
 
@@ -125,7 +140,7 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
         return None if links is None else frozenset(link.charger_id for link in links())
 
     return Litestar(
-        _ROUTES,
+        ROUTES,
         dependencies={
             "registry": Provide(_constant(registry)),
             "store": Provide(_constant(store)),
@@ -134,6 +149,7 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
             "hub": Provide(_constant(Hub(store, secrets.token_hex(4)))),
             "vitals": Provide(_constant(vitals.Vitals(store))),
             "metrics": Provide(_constant(metrics.make_metrics(registry, store, measured))),
+            "ending": Provide(_constant(end_session)),
             "connected": Provide(provide_connected),
             "instructions": Provide(_constant(queue)),
             "delivered": Provide(_constant(links is not None)),
@@ -144,12 +160,20 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
             "desk": Provide(provide_desk),
             "lists": Provide(_constant(lists or NobodyKeepsLists())),
         },
+        guards=[needs_heeded_limits],
+        response_class=AuditedResponse,
+        before_send=[write_down_change, vary_by_accept],
         exception_handlers={Exception: answer_failure, HTTPException: answer_failure},
         openapi_config=OpenAPIConfig(
-            title="solarocpp", version="1", path="/schema", render_plugins=[JsonRenderPlugin(path="/")]
+            title="solarocpp",
+            version="1",
+            tags=[solaruser.TAG, solarquery.TAG],
+            path="/schema",
+            render_plugins=[ToldSchema(path=["/", "/openapi.json"])],
+            openapi_router=Router("/schema", route_handlers=[], opt=LOOKS_AT_STREAMS, include_in_schema=False),
         ),
-        # for the gate, which stands in front of all this, and for whoever serves files beside it
-        state=State({"registry": registry, "transferring": transferring}),
+        # For the gate, which stands in front of all this, for the audit, and for whoever serves files beside it.
+        state=State({"registry": registry, "store": store, "clock": clock, "transferring": transferring}),
         logging_config=None,  # litestar would set up the standard library's logging; ours is structlog
         request_max_body_size=MAX_BODY_BYTES,
     )

@@ -5,15 +5,14 @@
     a token of the box      the same, for a program elsewhere
     a token of an account   that account and nothing else: what is another's does not exist for it
 
-The gate stands in front of everything, unknown routes and the schema included, and writes down who
-asks; a route that finds nobody written down fails, so a way around the gate cannot be a way in. Who
-has the whole box may speak for one account, with the header `Solarocpp-Account: N`.
+A token may be limited besides: to looking, to nodes, to sources. It opens only routes that say that they
+heed what limits it. Who has the whole box may speak for one account, with the header `Solarocpp-Account: N`.
+`gate` finds out who asks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from hmac import compare_digest
 from typing import Any, Final
 
 import msgspec
@@ -24,23 +23,22 @@ from litestar.exceptions import PermissionDeniedException, ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+import solarocpp.query as q
 from solarocpp.errors import RegistryError
-from solarocpp.registry import DEFAULT_ACCOUNT, Account, ApiToken, Registry
-from solarocpp.web.failures import Failure
-
-# A load balancer asks whether we live; it learns nothing else.
-PUBLIC_PATHS: Final = frozenset({"/healthz"})
+from solarocpp.registry import DEFAULT_ACCOUNT, Account, ApiToken, Limit, Registry
 
 ACCOUNT_HEADER: Final = "Solarocpp-Account"
 """Names the account a caller with the whole box speaks for."""
 
-_REFUSAL: Final = msgspec.json.encode(
-    Failure(
-        "This needs the header `Authorization: Bearer TOKEN`; the token is in admin.token of the data directory, "
-        "or make one with: solarocpp token add NAME",
-        "unauthorized",
-    )
-)
+HEEDS: Final = "heeds"
+"""What a route says in its `opt`: the limits of a token that it heeds. Without it, it is closed to limited tokens."""
+
+LOOKS: Final[dict[str, Any]] = {HEEDS: frozenset[Limit]({"readOnly"})}
+"""Of a route that changes nothing, and shows what an account has."""
+LOOKS_AT_NODES: Final[dict[str, Any]] = {HEEDS: frozenset[Limit]({"readOnly", "nodes"})}
+"""Of one that shows of it only what belongs to the nodes of the token."""
+LOOKS_AT_STREAMS: Final[dict[str, Any]] = {HEEDS: frozenset[Limit]({"readOnly", "nodes", "sources"})}
+"""Of one that shows only what belongs to its nodes and sources."""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -50,8 +48,27 @@ class Caller(msgspec.Struct, frozen=True):
     """Only this account's; None: everybody's."""
     whole_box: bool = True
     """Whether its token opens the whole box, be it that it speaks for one account now."""
-    name: str = "command line"
-    """Who it is, for whoever asks later who did something: the name of its token."""
+    token_id: int | None = None
+    """The token it shows; None: it runs the box."""
+    who: str = "admin.token"
+    """As events name whoever changed something."""
+    limits: frozenset[Limit] = frozenset()
+    """What limits it beyond its account; a route heeds them, or is closed to it."""
+    only_nodes: tuple[int, ...] = ()
+    only_sources: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, token: ApiToken) -> Caller:
+        """Gives whoever shows a token."""
+        return cls(
+            token.account_id,
+            whole_box=token.whole_box,
+            token_id=token.token_id,
+            who=f"token {token.token_id} ({token.name})",
+            limits=token.limits,
+            only_nodes=token.nodes,
+            only_sources=token.sources,
+        )
 
     @property
     def managed(self) -> int:
@@ -60,64 +77,39 @@ class Caller(msgspec.Struct, frozen=True):
 
     def nodes(self, registry: Registry, asked: int | None) -> int | list[int] | None:
         """Limits a question about nodes to what may be seen; None: every node."""
-        if self.account_id is None:
+        if self.account_id is None:  # no token of the whole box is limited to nodes
             return asked
-        own = [node.node_id for node in registry.nodes(self.account_id)]
+        own = self.own_nodes(registry)
         return own if asked is None else [number for number in own if number == asked]
+
+    def own_nodes(self, registry: Registry) -> list[int]:
+        """Lists the nodes that may be seen of the account that is meant."""
+        own = [node.node_id for node in registry.nodes(self.managed)]
+        return [number for number in own if number in self.only_nodes] if self.only_nodes else own
+
+    def sources(self, asked: q.Sources | None) -> q.Sources | None:
+        """Limits a question about sources to what may be seen; None: every source."""
+        if not self.only_sources or isinstance(asked, q.SourcesWithin):
+            return asked
+        return q.SourcesWithin(asked, self.only_sources)
 
 
 _CALLER: Final = "caller"
-_STILL: Final = "still_allowed"
 # Of an account's number; a BIGINT has 19, and Python refuses to read what has thousands.
 MOST_DIGITS: Final = 18
-
-
-def require_bearer(app: ASGIApp, admin_token: str, find_token: Callable[[str], ApiToken | None]) -> ASGIApp:
-    """Wraps `app` so that only requests with the admin token, or one that `find_token` knows, reach it."""
-    admin = admin_token.encode()
-
-    def identify(scope: Scope) -> Caller | None:
-        header = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
-        scheme, _, shown = header.partition(b" ")
-        if scheme.lower() != b"bearer":
-            return None
-        if compare_digest(shown, admin):
-            return Caller(name="admin.token")
-        token = find_token(shown.decode("latin-1"))
-        if token is None:
-            return None
-        return Caller(token.account_id, whole_box=token.account_id is None, name=token.name)
-
-    async def gate(scope: Scope, receive: Receive, send: Send) -> None:
-        kind: str = scope["type"]
-        if kind == "lifespan" or scope["path"] in PUBLIC_PATHS:
-            await app(scope, receive, send)
-            return
-        caller = identify(scope)
-        if caller is not None:
-            scope = _with_caller(scope, caller)
-            scope["state"][_STILL] = lambda: identify(scope) == caller
-            await app(scope, receive, send)
-        elif kind == "websocket":
-            await send({"type": "websocket.close", "code": 1008, "reason": "unauthorized"})
-        else:
-            headers = [(b"content-type", b"application/json"), (b"www-authenticate", b"Bearer")]
-            await send({"type": "http.response.start", "status": 401, "headers": headers})
-            await send({"type": "http.response.body", "body": _REFUSAL, "more_body": False})
-
-    return gate
 
 
 def open_to_this_process(app: ASGIApp) -> ASGIApp:
     """Wraps `app` for calls that come from our own process: whoever runs it holds the files anyway."""
 
     async def gate(scope: Scope, receive: Receive, send: Send) -> None:
-        await app(_with_caller(scope, Caller()), receive, send)
+        await app(with_caller(scope, Caller(who="command line")), receive, send)
 
     return gate
 
 
-def _with_caller(scope: Scope, caller: Caller) -> Scope:
+def with_caller(scope: Scope, caller: Caller) -> Scope:
+    """Writes down who asks."""
     scope["state"] = {**scope.get("state", {}), _CALLER: caller}
     return scope
 
@@ -126,6 +118,15 @@ def still_allowed(scope: Scope) -> bool:
     """Says whether who asked may still ask, for an answer that goes on: a token that is removed acts no more (Q15)."""
     still: Callable[[], bool] | None = scope["state"].get(_STILL)
     return still is None or still()
+
+
+_STILL: Final = "still_allowed"
+
+
+def with_check(scope: Scope, still: Callable[[], bool]) -> Scope:
+    """Writes down how to ask later whether who asks may still ask."""
+    scope["state"][_STILL] = still
+    return scope
 
 
 async def provide_caller(request: Request[Any, Any, Any], registry: NamedDependency[Registry]) -> Caller:
@@ -142,8 +143,9 @@ async def provide_caller(request: Request[Any, Any, Any], registry: NamedDepende
         raise ValidationException(f"{ACCOUNT_HEADER}: Expected the number of an account.")
     account_id = int(named)
     if caller.whole_box or account_id == caller.account_id:
-        account = require_account(registry, account_id)
-        return Caller(account.account_id, whole_box=caller.whole_box, name=caller.name)
+        caller = msgspec.structs.replace(caller, account_id=require_account(registry, account_id).account_id)
+        with_caller(request.scope, caller)  # whose change it is, is asked again when it is written down
+        return caller
     raise _no_account(account_id)
 
 
@@ -162,6 +164,27 @@ def require_account(registry: Registry, account_id: int) -> Account:
 def _no_account(account_id: int) -> RegistryError:
     text = f"There is no account {account_id}. See: solarocpp account list"
     return RegistryError("account", account_id, text, status=404)
+
+
+def caller_of(scope: Scope) -> Caller | None:
+    """Tells who asks, as the gate wrote it down; None: nobody passed it."""
+    caller: Caller | None = scope.get("state", {}).get(_CALLER)
+    return caller
+
+
+def needs_heeded_limits(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Guards every route: one that does not say that it heeds the limits of a token is closed to it.
+
+    Raises:
+        PermissionDeniedException: the token is limited by something that the route knows nothing of.
+    """
+    caller = caller_of(connection.scope)
+    unheeded = frozenset() if caller is None else caller.limits - handler.opt.get(HEEDS, frozenset())
+    if unheeded:
+        raise PermissionDeniedException(
+            f"{connection.scope.get('method')} {connection.url.path} is closed to a token that is limited "
+            f"({', '.join(sorted(unheeded))}). Use one that is not."
+        )
 
 
 def needs_whole_box(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:

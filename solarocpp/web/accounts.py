@@ -11,13 +11,14 @@ from litestar.di import NamedDependency
 from litestar.exceptions import PermissionDeniedException
 from litestar.params import FromPath, JSONBody
 
+import solarocpp.query as q
 from solarocpp.registry import Account, NewAccount, NewToken, Registry
-from solarocpp.web.access import Caller, needs_whole_box
+from solarocpp.web.access import LOOKS, Caller, needs_whole_box
 from solarocpp.web.answers import AccountReceipt, AccountView, TokenReceipt, TokenView, account_view, token_view
 from solarocpp.web.management import Clock
 
 
-@get("/accounts", summary="Lists the accounts", guards=[needs_whole_box])
+@get("/accounts", opt=LOOKS, summary="Lists the accounts", guards=[needs_whole_box])
 async def list_accounts(registry: NamedDependency[Registry]) -> list[AccountView]:
     """Lists the accounts, by number."""
     return [_shown(registry, account) for account in registry.accounts()]
@@ -31,7 +32,7 @@ async def add_account(
     return AccountReceipt(account=_shown(registry, await registry.add_account(data, now=clock())))
 
 
-@get("/tokens", summary="Lists the tokens for this API")
+@get("/tokens", opt=LOOKS, summary="Lists the tokens for this API")
 async def list_tokens(registry: NamedDependency[Registry], caller: NamedDependency[Caller]) -> list[TokenView]:
     """Lists the tokens for this API, without anything secret; of one account its own only."""
     return [token_view(token) for token in registry.tokens(caller.account_id)]
@@ -49,6 +50,8 @@ async def add_token(
         raise PermissionDeniedException(
             f"A token for account {caller.account_id} makes tokens for this account only. Leave out wholeBox."
         )
+    for pattern in data.sources:
+        q.check_source_pattern(pattern)
     token, secret = await registry.add_token(data, now=clock(), account_id=caller.managed)
     return TokenReceipt(token=token_view(token), secret=secret)
 

@@ -30,6 +30,10 @@ from solarocpp.registry import (
 class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Base of all answers."""
 
+    def about(self) -> str:
+        """Names what was changed, for the event that is left of it; empty: the path of the request does."""
+        return ""
+
 
 class ChargerView(Answer, frozen=True, kw_only=True):
     """A charger."""
@@ -68,6 +72,10 @@ class ChargerReceipt(Answer, frozen=True, kw_only=True):
     charger: ChargerView
     warnings: list[str]
 
+    def about(self) -> str:
+        """Names it."""
+        return self.charger.identifier
+
 
 class CredentialView(Answer, frozen=True, kw_only=True):
     """A credential, without anything secret."""
@@ -88,6 +96,10 @@ class CredentialReceipt(Answer, frozen=True, kw_only=True):
     password: str | None
     """The password, if it was generated just now: this answer is the only one that ever has it."""
     warnings: list[str]
+
+    def about(self) -> str:
+        """Names it."""
+        return self.credential.username
 
 
 class AuthorizationView(Answer, frozen=True, kw_only=True):
@@ -110,6 +122,10 @@ class AuthorizationReceipt(Answer, frozen=True, kw_only=True):
 
     authorization: AuthorizationView
     warnings: list[str]
+
+    def about(self) -> str:
+        """Names it."""
+        return self.authorization.token
 
 
 class SettingsView(Answer, frozen=True, kw_only=True):
@@ -155,6 +171,10 @@ class AccountReceipt(Answer, frozen=True, kw_only=True):
 
     account: AccountView
 
+    def about(self) -> str:
+        """Names it."""
+        return self.account.name
+
 
 class NodeView(Answer, frozen=True, kw_only=True):
     """A node: a site."""
@@ -172,6 +192,10 @@ class NodeReceipt(Answer, frozen=True, kw_only=True):
 
     node: NodeView
 
+    def about(self) -> str:
+        """Names it."""
+        return str(self.node.node_id)
+
 
 class TokenView(Answer, frozen=True, kw_only=True):
     """A token for the API, without anything secret."""
@@ -181,6 +205,16 @@ class TokenView(Answer, frozen=True, kw_only=True):
     """The account it sees; None: the whole box."""
     token_id: int
     created: datetime
+    read_only: bool
+    """Whether it may only look."""
+    nodes: list[int]
+    """Whose datums it sees; empty: all of the account."""
+    sources: list[str]
+    """Patterns of what it sees; empty: every source."""
+    expires: datetime | None
+    """It is refused from then on."""
+    snws2: bool
+    """Whether requests may be signed with its secret."""
 
 
 class TokenReceipt(Answer, frozen=True, kw_only=True):
@@ -189,6 +223,10 @@ class TokenReceipt(Answer, frozen=True, kw_only=True):
     token: TokenView
     secret: str | None
     """What a program shows, if it was made just now: this answer is the only one that ever has it."""
+
+    def about(self) -> str:
+        """Names it."""
+        return self.token.name
 
 
 def charger_view(charger: Charger, connected: frozenset[int] | None) -> ChargerView:
@@ -252,7 +290,17 @@ def node_view(node: Node, chargers: int) -> NodeView:
 
 def token_view(token: ApiToken) -> TokenView:
     """Shows a token."""
-    return TokenView(name=token.name, account_id=token.account_id, token_id=token.token_id, created=token.created)
+    return TokenView(
+        name=token.name,
+        account_id=token.account_id,
+        token_id=token.token_id,
+        created=token.created,
+        read_only=token.read_only,
+        nodes=list(token.nodes),
+        sources=list(token.sources),
+        expires=token.expires,
+        snws2=token.signing_secret is not None,
+    )
 
 
 def settings_view(account: Settings, own: Settings | None = None) -> SettingsView:

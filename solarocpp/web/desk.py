@@ -99,7 +99,7 @@ class Desk:
             self.require_delivery()
         order = read_order(action, msgspec.json.encode(payload))
         made = await self._queue.submit(
-            order, action=action, charger=charger, requested_by=self.caller.name, expires=expires
+            order, action=action, charger=charger, requested_by=self.caller.who, expires=expires
         )
         number = made.instruction_id
         if wait_s:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import msgspec
 import structlog
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -25,18 +24,10 @@ from solarocpp.errors import (
     StoreFull,
     UnknownProperty,
 )
+from solarocpp.web.envelopes import Failure, SolarNetworkFailure, is_solarnetwork_path
+from solarocpp.web.solaruser.faults import DUPLICATE_KEY, KEY_NOT_FOUND, Refused
 
 log = structlog.get_logger()
-
-
-class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body of every answer that is not a success."""
-
-    error: str
-    kind: str
-    line: int | None = None
-    column: int | None = None
-    excerpt: str = ""
 
 
 class _Row(NamedTuple):
@@ -67,11 +58,15 @@ _HTTP_KINDS = {
 }
 
 
-def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Response[Failure]:
+def answer_failure(
+    request: Request[Any, Any, Any], error: Exception
+) -> Response[Failure] | Response[SolarNetworkFailure]:
     """Turns whatever a handler raised into an answer: catch point 3 of 4 (style part 4).
 
     `web.quack` has a protocol of its own, and catches in front of it.
     """
+    if is_solarnetwork_path(request.url.path):
+        return _answer_solarnetwork(request, error)
     headers: dict[str, str] | None = None
     match error:
         case RegistryError():
@@ -91,6 +86,69 @@ def answer_failure(request: Request[Any, Any, Any], error: Exception) -> Respons
     if isinstance(error, SqlRefused):
         failure = Failure(text, row.kind, error.line, error.column, error.excerpt)
     return Response(failure, status_code=row.status, headers=headers, media_type=MediaType.JSON)
+
+
+class _Fault(NamedTuple):
+    """A row of spec 2.8."""
+
+    status: int
+    message: str
+    code: str | None = None
+
+
+# The disk is full, or the store is stopped or cannot answer in time: trouble that passes.
+_TROUBLE = "DAO.00200"
+
+
+def _answer_solarnetwork(request: Request[Any, Any, Any], error: Exception) -> Response[SolarNetworkFailure]:
+    fault = _fault(error)
+    if fault is None:
+        text_of_defect(error, request.method, request.url.path)
+        fault = _Fault(500, "Internal error")
+    failure = SolarNetworkFailure(success=False, message=fault.message, code=fault.code)
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return Response(failure, status_code=fault.status, headers=headers, media_type=MediaType.JSON)
+
+
+def _fault(error: Exception) -> _Fault | None:
+    match error:
+        case Refused():
+            return _Fault(error.status_code, error.detail, error.code)
+        case RegistryError(status=404):
+            return _Fault(404, "The requested key was not found.", KEY_NOT_FOUND)
+        case RegistryError(status=409):
+            return _Fault(422, str(error), DUPLICATE_KEY)
+        case RegistryError():
+            return _Fault(422, str(error))
+        case HTTPException():
+            return _http_fault(error)
+        case QueryInterrupted() | StoreError():
+            return _Fault(429, str(error), _TROUBLE)
+        case QueryError():
+            return _Fault(422, f"Illegal argument: {error}")
+        case _:
+            return None
+
+
+def _http_fault(error: HTTPException) -> _Fault:
+    match error:
+        case ValidationException():
+            return _Fault(422, f"{'Malformed JSON' if _is_about_body(error) else 'Illegal argument'}: {_named(error)}")
+        case HTTPException(status_code=400):
+            return _Fault(422, f"Malformed JSON: {error.detail}")
+        case HTTPException(status_code=404):
+            return _Fault(404, "There is nothing at this path.", "404")
+        case _:
+            return _Fault(error.status_code, error.detail)
+
+
+def _is_about_body(error: ValidationException) -> bool:
+    return any(isinstance(part, dict) and part.get("source") == "body" for part in error.extra or ())
+
+
+def _named(error: ValidationException) -> str:
+    text = _validation_text(error)
+    return "a body is expected." if text == "'data'." else text
 
 
 def text_of_defect(error: Exception, method: str, path: str) -> str:

@@ -149,7 +149,7 @@ async def _submit(
     action: str, payload: dict[str, Any], charger: Charger, caller: Caller, instructions: Queue
 ) -> InstructionView:
     order = read_order(action, msgspec.json.encode(_said(payload)))
-    made = await instructions.submit(order, action=action, charger=charger, requested_by=caller.name)
+    made = await instructions.submit(order, action=action, charger=charger, requested_by=caller.who)
     return instruction_view(made)
 
 

@@ -22,7 +22,7 @@ from solarocpp.query.exports import DATASET_NAMES, Exported, exported, plan_expo
 from solarocpp.registry import Registry
 from solarocpp.store import Store
 from solarocpp.store.snapshots import NAME, Snapshot, list_snapshots, take_snapshot
-from solarocpp.web.access import Caller, needs_whole_box
+from solarocpp.web.access import LOOKS, Caller, needs_whole_box
 from solarocpp.web.lines import Report, Turn, answer_in_lines
 from solarocpp.web.management import Clock
 
@@ -87,7 +87,7 @@ class SnapshotOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str | None = None
 
 
-@get("/snapshots", summary="Copies of the store", guards=[needs_whole_box])
+@get("/snapshots", opt=LOOKS, summary="Copies of the store", guards=[needs_whole_box])
 async def list_copies(store: NamedDependency[Store]) -> list[Snapshot]:
     """Lists complete snapshots, oldest first."""
     return list_snapshots(store.directory)

@@ -15,7 +15,7 @@ import solarocpp.query as q
 from solarocpp.registry import Charger, Credential, Registry
 from solarocpp.store import Store, StoreStatistics, health
 from solarocpp.store.registry import Connection
-from solarocpp.web.access import needs_whole_box
+from solarocpp.web.access import LOOKS, needs_whole_box
 from solarocpp.web.answers import Answer
 from solarocpp.web.management import Clock
 from solarocpp.web.vitals import LOW_DISK_BYTES
@@ -39,7 +39,7 @@ class Finding(Answer, frozen=True, kw_only=True):
     detail: str
 
 
-@get("/check", summary="The health of the store and of what is registered", guards=[needs_whole_box])
+@get("/check", opt=LOOKS, summary="The health of the store and of what is registered", guards=[needs_whole_box])
 async def check(
     store: NamedDependency[Store], registry: NamedDependency[Registry], clock: NamedDependency[Clock]
 ) -> list[Finding]:

@@ -111,7 +111,7 @@ async def send_instruction(  # noqa: PLR0913, PLR0917 one argument a thing it is
         order,
         action=data.action,
         charger=charger,
-        requested_by=caller.name,
+        requested_by=caller.who,
         expires=None if data.expires is None else data.expires.astimezone(UTC),
     )
     if data.wait:
@@ -167,7 +167,7 @@ async def cancel_instruction(
 ) -> InstructionView:
     """Takes back an instruction that was not sent yet: it is declined."""
     await _shown(store, caller, number)
-    return instruction_view(await instructions.cancel(number, requested_by=caller.name))
+    return instruction_view(await instructions.cancel(number, requested_by=caller.who))
 
 
 router = Router(

@@ -27,7 +27,7 @@ from solarocpp.registry import (
     rules,
 )
 from solarocpp.registry.passwords import warnings_about_password
-from solarocpp.web.access import Caller, require_account
+from solarocpp.web.access import LOOKS, Caller, require_account
 from solarocpp.web.answers import (
     AccountSettingsView,
     AuthorizationReceipt,
@@ -50,7 +50,7 @@ Connected = frozenset[int] | None
 """Numbers of the chargers that have a link; None: nothing listens for chargers in this process."""
 
 
-@get("/chargers", summary="Lists the chargers")
+@get("/chargers", opt=LOOKS, summary="Lists the chargers")
 async def list_chargers(
     registry: NamedDependency[Registry], caller: NamedDependency[Caller], connected: NamedDependency[Connected]
 ) -> list[ChargerView]:
@@ -71,7 +71,7 @@ async def add_charger(
     return _charger_receipt(charger, connected)
 
 
-@get("/chargers/{identifier:path}", summary="Shows a charger")
+@get("/chargers/{identifier:path}", opt=LOOKS, summary="Shows a charger")
 async def show_charger(
     identifier: FromPath[str],
     registry: NamedDependency[Registry],
@@ -109,7 +109,7 @@ async def remove_charger(
     return _charger_receipt(charger, connected, warnings=False)
 
 
-@get("/charger-settings/{identifier:path}", summary="Shows which settings apply to a charger")
+@get("/charger-settings/{identifier:path}", opt=LOOKS, summary="Shows which settings apply to a charger")
 async def show_charger_settings(
     identifier: FromPath[str], registry: NamedDependency[Registry], caller: NamedDependency[Caller]
 ) -> SettingsView:
@@ -118,7 +118,7 @@ async def show_charger_settings(
     return settings_view(registry.settings(charger.account_id), charger.settings)
 
 
-@get("/settings", summary="Shows the account's settings")
+@get("/settings", opt=LOOKS, summary="Shows the account's settings")
 async def show_settings(registry: NamedDependency[Registry], caller: NamedDependency[Caller]) -> AccountSettingsView:
     """Shows what applies to chargers without settings of their own, and the account's hid."""
     account = require_account(registry, caller.managed)
@@ -137,7 +137,7 @@ async def set_settings(
     return SettingsReceipt(settings=account_settings_view(account, settings), warnings=warnings)
 
 
-@get("/credentials", summary="Lists the credentials")
+@get("/credentials", opt=LOOKS, summary="Lists the credentials")
 async def list_credentials(
     registry: NamedDependency[Registry], caller: NamedDependency[Caller]
 ) -> list[CredentialView]:
@@ -181,7 +181,7 @@ async def remove_credential(
     return CredentialReceipt(credential=credential_view(credential), password=None, warnings=[])
 
 
-@get("/authorizations", summary="Lists the id tags")
+@get("/authorizations", opt=LOOKS, summary="Lists the id tags")
 async def list_authorizations(
     registry: NamedDependency[Registry], caller: NamedDependency[Caller], clock: NamedDependency[Clock]
 ) -> list[AuthorizationView]:

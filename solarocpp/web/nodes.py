@@ -7,14 +7,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from solarocpp.registry import Node, NodeChange, Registry
-from solarocpp.web.access import Caller
+from solarocpp.web.access import LOOKS_AT_STREAMS, Caller
 from solarocpp.web.answers import NodeReceipt, NodeView, node_view
 
 
-@get("/nodes", summary="Lists the nodes")
+@get("/nodes", opt=LOOKS_AT_STREAMS, summary="Lists the nodes")
 async def list_nodes(registry: NamedDependency[Registry], caller: NamedDependency[Caller]) -> list[NodeView]:
     """Lists the nodes, by number."""
-    return [_shown(registry, node) for node in registry.nodes(caller.managed)]
+    seen = caller.own_nodes(registry)
+    return [_shown(registry, node) for node in registry.nodes(caller.managed) if node.node_id in seen]
 
 
 @patch("/nodes/{number:int}", summary="Names a node, or sets its time zone")

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, cast
 import msgspec
 from litestar import Response, Router, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
 import solarocpp.query as q
@@ -25,7 +26,7 @@ from solarocpp.registry import Registry
 from solarocpp.store import Store, StoreStatistics
 from solarocpp.store.registry import Connection
 from solarocpp.store.schema import DATUM
-from solarocpp.web.access import Caller
+from solarocpp.web.access import LOOKS, LOOKS_AT_NODES, LOOKS_AT_STREAMS, Caller
 from solarocpp.web.answers import Answer
 
 # A part for each character of a line in a table.
@@ -73,6 +74,10 @@ class Rows(msgspec.Struct, frozen=True):
     """There were more rows than `limit`."""
 
 
+_ROWS: Final = {200: ResponseSpec(Rows, generate_examples=False, description="Rows of a table.")}
+"""What the schema says of answers that are made into JSON where they are fetched."""
+
+
 class _Beside(NamedTuple):
     """A column that is worked out for the rows of an answer, once they are known."""
 
@@ -93,7 +98,7 @@ class Status(Answer, frozen=True, kw_only=True):
     store: StoreStatistics | None
 
 
-@get("/sessions", summary="Charge sessions, one by one or aggregated")
+@get("/sessions", responses=_ROWS, opt=LOOKS_AT_STREAMS, summary="Charge sessions, one by one or aggregated")
 async def list_sessions(  # noqa: PLR0913 one argument a filter
     store: NamedDependency[Store],
     registry: NamedDependency[Registry],
@@ -114,7 +119,7 @@ async def list_sessions(  # noqa: PLR0913 one argument a filter
 
     With `curve=N` each session of a listing has its mean power over N equal parts of it, too.
     """
-    nodes = caller.nodes(registry, node)
+    nodes, sources = caller.nodes(registry, node), caller.sources(source)
 
     def ask(con: Connection) -> bytes:
         # Whatever was written is checked by the query module, which names the nearest key.
@@ -122,7 +127,7 @@ async def list_sessions(  # noqa: PLR0913 one argument a filter
         found = q.sessions(
             con,
             node=nodes,
-            source=source,
+            source=sources,
             charger=charger,
             token=token,
             since=since,
@@ -143,7 +148,12 @@ def _curves(con: Connection, columns: Sequence[str], points: int, rows: Sequence
     return _Beside("curve", [curves.get(row[at]) for row in rows])
 
 
-@get("/datums", summary="Datums, one by one, aggregated, or the latest of each stream")
+@get(
+    "/datums",
+    responses=_ROWS,
+    opt=LOOKS_AT_STREAMS,
+    summary="Datums, one by one, aggregated, or the latest of each stream",
+)
 async def list_datums(  # noqa: PLR0913 one argument a filter
     store: NamedDependency[Store],
     registry: NamedDependency[Registry],
@@ -162,16 +172,16 @@ async def list_datums(  # noqa: PLR0913 one argument a filter
 
     `properties` is a comma list, like `wattHours,watts`.
     """
-    nodes = caller.nodes(registry, node)
+    nodes, sources = caller.nodes(registry, node), caller.sources(source)
     limited = caller.account_id is not None
 
     def ask(con: Connection) -> bytes:
         if latest:
-            return _rows(q.latest(con, node=nodes, source=source), limit, own_columns=limited)
+            return _rows(q.latest(con, node=nodes, source=sources), limit, own_columns=limited)
         found = q.datums(
             con,
             node=nodes,
-            source=source,
+            source=sources,
             since=since,
             until=until,
             aggregate=cast("q.Aggregate | None", aggregate),
@@ -182,7 +192,7 @@ async def list_datums(  # noqa: PLR0913 one argument a filter
     return await _answered(store, ask)
 
 
-@get("/readings", summary="How far registers went, and where they stood")
+@get("/readings", responses=_ROWS, opt=LOOKS_AT_STREAMS, summary="How far registers went, and where they stood")
 async def list_readings(  # noqa: PLR0913 one argument a filter
     store: NamedDependency[Store],
     registry: NamedDependency[Registry],
@@ -198,14 +208,14 @@ async def list_readings(  # noqa: PLR0913 one argument a filter
     limit: Limit = DEFAULT_LIMIT,
 ) -> Response[bytes]:
     """Reads registers at both ends of a range, or by period; `type` is one of SolarNetwork's, or its key."""
-    nodes = caller.nodes(registry, node)
+    nodes, sources = caller.nodes(registry, node), caller.sources(source)
 
     def ask(con: Connection) -> bytes:
         found = q.readings(
             con,
             type=cast("q.ReadingType", reading_type),
             node=nodes,
-            source=source,
+            source=sources,
             since=since,
             until=until,
             aggregate=cast("q.Aggregate | None", aggregate),
@@ -216,7 +226,9 @@ async def list_readings(  # noqa: PLR0913 one argument a filter
     return await _answered(store, ask)
 
 
-@get("/events", summary="What happened: refused and repaired handshakes, links, bad samples")
+@get(
+    "/events", responses=_ROWS, opt=LOOKS, summary="What happened: refused and repaired handshakes, links, bad samples"
+)
 async def list_events(  # noqa: PLR0913 one argument a filter
     store: NamedDependency[Store],
     caller: NamedDependency[Caller],
@@ -236,7 +248,7 @@ async def list_events(  # noqa: PLR0913 one argument a filter
     return await _answered(store, ask)
 
 
-@get("/ledger", summary="What was said, and what was answered")
+@get("/ledger", responses=_ROWS, opt=LOOKS, summary="What was said, and what was answered")
 async def list_ledger(  # noqa: PLR0913 one argument a filter
     store: NamedDependency[Store],
     caller: NamedDependency[Caller],
@@ -265,7 +277,7 @@ async def list_ledger(  # noqa: PLR0913 one argument a filter
     return await _answered(store, ask)
 
 
-@get("/clocks", summary="How far the clock of each charger is off")
+@get("/clocks", responses=_ROWS, opt=LOOKS_AT_NODES, summary="How far the clock of each charger is off")
 async def list_clocks(
     store: NamedDependency[Store], registry: NamedDependency[Registry], caller: NamedDependency[Caller]
 ) -> Response[bytes]:
@@ -274,13 +286,13 @@ async def list_clocks(
     return await _answered(store, lambda con: _rows(q.clocks(con, node=nodes), MAX_LIMIT))
 
 
-@get("/links", summary="Who is connected")
+@get("/links", opt=LOOKS, summary="Who is connected")
 async def list_links(links: NamedDependency[Links], caller: NamedDependency[Caller]) -> Sequence[Any] | None:
     """Lists who is connected, by identifier; null where nothing listens for chargers."""
     return _seen(links, caller)
 
 
-@get("/status", summary="How the server is doing")
+@get("/status", opt=LOOKS, summary="How the server is doing")
 async def show_status(
     store: NamedDependency[Store],
     registry: NamedDependency[Registry],

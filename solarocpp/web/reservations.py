@@ -95,7 +95,7 @@ async def reserve(data: JSONBody[NewReservation], desk: NamedDependency[Desk]) -
         created=desk.now,
         expires=expires,
         status_date=desk.now,
-        requested_by=desk.caller.name,
+        requested_by=desk.caller.who,
     )
     made = await desk.store.write(lambda con: insert_reservation(con, order))
     number = made.reservation_id

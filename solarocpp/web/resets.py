@@ -17,7 +17,7 @@ from solarocpp.store import Store
 from solarocpp.store.registry import Connection
 from solarocpp.store.resets import ResetRecord, delete_reset, insert_reset, nodes_of, select_resets
 from solarocpp.store.schema import PHASES, PROPERTIES
-from solarocpp.web.access import Caller
+from solarocpp.web.access import LOOKS_AT_NODES, Caller
 from solarocpp.web.answers import Answer
 from solarocpp.web.management import Clock
 
@@ -52,8 +52,12 @@ class ResetView(Answer, frozen=True, kw_only=True):
     note: str
     entered: datetime
 
+    def about(self) -> str:
+        """Names the meter."""
+        return f"{self.source_id} {self.property}"
 
-@get("/resets", summary="Lists the meter changes that were entered")
+
+@get("/resets", opt=LOOKS_AT_NODES, summary="Lists the meter changes that were entered")
 async def list_resets(
     store: NamedDependency[Store], registry: NamedDependency[Registry], caller: NamedDependency[Caller]
 ) -> list[ResetView]:

@@ -19,7 +19,7 @@ from litestar.types import ASGIApp
 
 from solarocpp.config import Address, parse_address
 from solarocpp.errors import ConfigError
-from solarocpp.web.access import require_bearer
+from solarocpp.web.gate import Gate
 
 # A request may still be answered at a graceful stop; the longest question may take 30 s, but a
 # restart must not wait for it.
@@ -47,8 +47,8 @@ async def serve(
     Raises:
         ConfigError: the address cannot be bound.
     """
-    gate = require_bearer(app, token, app.state["registry"].token_by_text)
-    await serve_asgi(gate, bind, "web", shutdown=shutdown, task_status=task_status)
+    gate = Gate(app, token, app.state["registry"], app.state["clock"])
+    await serve_asgi(gate.app, bind, "web", shutdown=shutdown, task_status=task_status)
 
 
 async def serve_asgi(  # noqa: PLR0913 one argument a thing it is told

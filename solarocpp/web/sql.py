@@ -24,6 +24,7 @@ import trio
 from litestar import Request, Response, Router, post
 from litestar.di import NamedDependency
 from litestar.exceptions import ClientException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -32,7 +33,7 @@ from solarocpp.errors import SolarOcppError
 from solarocpp.store import Store
 from solarocpp.store.registry import Connection
 from solarocpp.store.streaming import read_stream
-from solarocpp.web.access import needs_whole_box
+from solarocpp.web.access import LOOKS, needs_whole_box
 from solarocpp.web.questions import DEFAULT_LIMIT, ENCODER, MAX_LIMIT, Rows
 
 # A question somebody waits for at a screen; what takes longer wants a narrower one.
@@ -103,7 +104,14 @@ _FORMS: Final[dict[str, _Form]] = {
 }
 
 
-@post("/sql", summary="One read-only SQL statement", status_code=200, guards=[needs_whole_box])
+@post(
+    "/sql",
+    opt=LOOKS,
+    summary="One read-only SQL statement",
+    status_code=200,
+    guards=[needs_whole_box],
+    responses={200: ResponseSpec(SqlRows, generate_examples=False, description="Rows; or CSV, or an Arrow stream.")},
+)
 async def answer_question(
     request: Request[Any, Any, Any], data: JSONBody[SqlQuestion], store: NamedDependency[Store]
 ) -> Response[bytes]:

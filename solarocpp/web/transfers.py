@@ -23,7 +23,7 @@ from litestar.response import Stream
 
 from solarocpp.errors import RegistryError
 from solarocpp.store.transfers import FileTransfer, Purpose, TransferState
-from solarocpp.web.access import Caller, needs_whole_box
+from solarocpp.web.access import LOOKS, Caller, needs_whole_box
 from solarocpp.web.answers import Answer
 from solarocpp.web.file_moves import UPLOADS
 from solarocpp.web.instructions import MOST_WAIT_S
@@ -67,7 +67,7 @@ def transfer_view(row: FileTransfer) -> TransferView:
     return TransferView(**{name: shown[name] for name in TransferView.__struct_fields__})
 
 
-@get("/transfers", summary="Lists files that chargers sent or fetch")
+@get("/transfers", opt=LOOKS, summary="Lists files that chargers sent or fetch")
 async def list_transfers(
     transferring: NamedDependency[Transferring],
     caller: NamedDependency[Caller],
@@ -78,7 +78,7 @@ async def list_transfers(
     return [transfer_view(row) for row in rows if charger in {None, row.identifier}]
 
 
-@get("/transfers/{number:int}", summary="Shows how far a file is")
+@get("/transfers/{number:int}", opt=LOOKS, summary="Shows how far a file is")
 async def show_transfer(
     number: FromPath[int],
     transferring: NamedDependency[Transferring],
@@ -93,7 +93,12 @@ async def show_transfer(
     return transfer_view(transferring.transfer(number, caller.account_id))
 
 
-@get("/transfer-files/{number:int}", summary="Gives the file a charger sent", media_type="application/octet-stream")
+@get(
+    "/transfer-files/{number:int}",
+    opt=LOOKS,
+    summary="Gives the file a charger sent",
+    media_type="application/octet-stream",
+)
 async def give_content(
     number: FromPath[int], transferring: NamedDependency[Transferring], caller: NamedDependency[Caller]
 ) -> Stream:
@@ -114,7 +119,7 @@ async def remove_transfer(
     return transfer_view(await transferring.forget(number, caller.account_id))
 
 
-@get("/firmware", summary="Lists the files that chargers can be told to fetch", guards=[needs_whole_box])
+@get("/firmware", opt=LOOKS, summary="Lists the files that chargers can be told to fetch", guards=[needs_whole_box])
 async def list_firmware(transferring: NamedDependency[Transferring]) -> list[FirmwareView]:
     """Lists firmware files, by name."""
     found = await trio.to_thread.run_sync(firmware_files, transferring.folder)

@@ -224,3 +224,16 @@ def test_session_ends_without_datum_when_not_published(site: Site) -> None:
     site.settings(publish=False)
     answer = site.stop(data=[at(after(10), reading("2000"))])
     assert [type(effect) for effect in answer.effects] == [SessionEnded]
+
+
+def test_an_operator_ends_a_session_once_and_its_charger_is_late() -> None:
+    """Whoever ends it by the API has seen that its charger will not; what that sends later changes nothing."""
+    site = Site(open_sessions=[session_record()])
+    end = SessionEnded(SESSION_ID, after(30), "Other", None, None)
+    assert site.central.end_session(end)
+    assert site.transactions.open_sessions(7) == []
+    assert not site.central.end_session(end)
+    answer = site.stop()
+    assert answer.confirmation == ACCEPTED
+    assert events(answer) == ["stop_contradicted"]
+    assert of(answer, SessionEnded) == []

@@ -83,6 +83,28 @@ def test_a_token_is_alone_on_stdout(run: Run) -> None:
     )
 
 
+def test_a_token_with_a_policy_is_told_by_it(run: Run) -> None:
+    limited = ("--read-only", "--node", "1", "--source", "/ocpp/cp/CP001/**", "--expires", "2099-01-01", "--snws2")
+    code, _, err = run("token", "add", "display", *limited)
+    assert code == 0
+    assert err == (
+        "Token display is for account 1; read-only; node 1; /ocpp/cp/CP001/**; until 2099-01-01T00:00:00Z.\n"
+        "Programs send it as `Authorization: Bearer TOKEN`, this command line takes it from SOLAROCPP_TOKEN.\n"
+        "To sign requests, SolarNetwork's way: the token ID is the number before the dot, the secret what follows.\n"
+        "The token, shown only now:\n"
+    )
+    assert run("token", "add", "other", "--source", "/ocpp/cp**") == (
+        1,
+        "",
+        "solarocpp: Source pattern '/ocpp/cp**': `**` stands for whole segments only. Nearest source: /ocpp/cp*.\n",
+    )
+    code, _, err = run("token", "add", "other", "--expires", "soon")
+    assert (code, err) == (
+        2,
+        "solarocpp: --expires is 'soon'; allowed: a time like 2030-01-31 or 2030-01-31T18:00:00Z, or never.\n",
+    )
+
+
 def test_what_a_charger_must_prove_is_said_where_it_is_not_the_usual(run: Run) -> None:
     assert run("charger", "add", "CP 1", "--security-profile", "3")[2] == (
         "It needs a certificate of its own: solarocpp tls init --charger 'CP 1'\n"
@@ -205,7 +227,7 @@ def test_events_of_several_accounts_say_whose(run: Run, tmp_path: Path) -> None:
     advice = "Set user name and password in the charger."
     run("account", "add", "harbour")
     happened(tmp_path / "data", refused(1, "CP001", 1, hint=advice), refused(2, "CP001", 2, hint=advice))
-    assert run("events") == (
+    assert run("events", "--tags", "ocpp") == (
         0,
         (
             "created               account  event              charger  what\n"
@@ -215,6 +237,12 @@ def test_events_of_several_accounts_say_whose(run: Run, tmp_path: Path) -> None:
         f"CP001 (--account 2), CP001 (--account 1): {advice}\n",
     )
     assert run("events", "--account", "2")[1].count("\n") == 2
+
+
+def test_events_say_who_changed_what(run: Run) -> None:
+    run("charger", "add", "CP001")
+    ((line,),) = [run("events", "--tags", "api,change")[1].splitlines()[1:]]
+    assert line.split(maxsplit=1)[1] == "change_made  Registers a charger: CP001, by command line"
 
 
 def test_events_for_programs_have_every_field(run: Run, tmp_path: Path) -> None:
@@ -236,8 +264,8 @@ def test_events_for_programs_have_every_field(run: Run, tmp_path: Path) -> None:
     )
 
 
-def test_nothing_to_show_is_said_with_what_to_do(run: Run) -> None:
-    run("charger", "add", "CP001")
+def test_nothing_to_show_is_said_with_what_to_do(run: Run, tmp_path: Path) -> None:
+    happened(tmp_path / "data")
     assert run("events") == (0, "", "Nothing has happened yet. Who is connected: solarocpp links\n")
     assert run("events", "--format", "json") == (0, "[]\n", "")
     assert run("links") == (

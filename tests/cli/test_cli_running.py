@@ -26,7 +26,7 @@ COMMANDS = [
     ["settings", "show"],
     ["account", "list"],
     ["token", "list"],
-    ["events"],
+    ["events", "--tags", "ocpp"],
     ["sessions", "--format", "json"],
     ["datums"],
     ["sql", "FROM charger SELECT identifier"],

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from solarocpp.errors import BadSourcePattern, BadTimeRange, UnknownProperty
 from solarocpp.query.filters import (
+    Sources,
+    SourcesWithin,
     find_name,
     quote,
     read_time_range,
@@ -21,7 +23,7 @@ from solarocpp.query.filters import (
 CP001 = "/ocpp/cp/CP001/1/Outlet"
 
 
-def matching(pattern: str | None, sources: list[str]) -> list[str]:
+def matching(pattern: Sources | None, sources: list[str]) -> list[str]:
     with duckdb.connect() as con:
         con.execute("CREATE TABLE t AS SELECT unnest(?::VARCHAR[]) AS sourceId", [sources])
         rows = con.table("t")
@@ -209,3 +211,24 @@ def test_any_column_name_can_be_quoted(name: str) -> None:
     """Vendors name columns, too, and no name may become SQL."""
     with duckdb.connect() as con:
         assert con.sql(f"SELECT 1 AS {quote(name)}").columns == [name]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ([CP001, "meter"], [CP001, "meter"]),
+        (["/ocpp/cp/CP002/**", "meter"], ["/ocpp/cp/CP002/2/status", "meter"]),
+        (["**", "meter"], [CP001, "/ocpp/cp/CP001/1/status", "/ocpp/cp/CP002/2/status", "meter"]),
+        ([], []),
+        (SourcesWithin(None, ["/ocpp/cp/CP001/**"]), [CP001, "/ocpp/cp/CP001/1/status"]),
+        (SourcesWithin("**/status", ["/ocpp/cp/CP001/**"]), ["/ocpp/cp/CP001/1/status"]),
+        (SourcesWithin(["meter", CP001], ["/ocpp/**", "*"]), [CP001, "meter"]),
+        (SourcesWithin("meter", [CP001]), []),
+        # Nothing of one pattern may leak into the next: each is of the whole source.
+        (["/ocpp/cp/CP001/1/Out*", "met*"], [CP001, "meter"]),
+        (["met*", "Outlet"], ["meter"]),
+    ],
+)
+def test_several_patterns_find_what_fits_one_of_them(asked: Sources, found: list[str]) -> None:
+    sources = [CP001, "/ocpp/cp/CP001/1/status", "/ocpp/cp/CP002/2/status", "meter"]
+    assert matching(asked, sources) == found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import NamedTuple
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -26,6 +27,9 @@ class FakeLink(msgspec.Struct, frozen=True, rename="camel"):
     identifier: str
     account_id: int = 1
     reached: str = "192.168.1.5"
+    peer: str = "192.0.2.7:50000"
+    link_id: UUID = UUID(int=7)
+    since: datetime = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 class Served(NamedTuple):

@@ -30,7 +30,7 @@ async def test_nothing_is_told_without_the_token(api: Served) -> None:
         async with httpx.AsyncClient(base_url=api.http.base_url, headers=headers, trust_env=False) as stranger:
             answer = await stranger.get(path)
         assert (answer.status_code, answer.json()) == (401, REFUSAL), (path, shown)
-        assert answer.headers["www-authenticate"] == "Bearer"
+        assert answer.headers["www-authenticate"] == "Bearer, SNWS2"
 
 
 async def test_a_load_balancer_needs_no_token(api: Served) -> None:
@@ -42,45 +42,74 @@ async def test_a_load_balancer_needs_no_token(api: Served) -> None:
 async def test_the_schema_lists_the_routes(api: Served) -> None:
     answer = await api.http.get("/schema/openapi.json")
     assert answer.status_code == 200
-    assert sorted(answer.json()["paths"]) == [
-        "/api/accounts",
-        "/api/authorizations",
-        "/api/authorizations/{token}",
-        "/api/charger-settings/{identifier}",
-        "/api/chargers",
-        "/api/chargers/{identifier}",
-        "/api/check",
-        "/api/clocks",
-        "/api/credentials",
-        "/api/credentials/{username}",
-        "/api/datums",
-        "/api/events",
-        "/api/events/stream",
-        "/api/exports",
-        "/api/firmware",
-        "/api/firmware/{name}",
-        "/api/instructions",
-        "/api/instructions/{number}",
-        "/api/ledger",
-        "/api/links",
-        "/api/nodes",
-        "/api/nodes/{number}",
-        "/api/readings",
-        "/api/resets",
-        "/api/resets/{number}",
-        "/api/sessions",
-        "/api/settings",
-        "/api/snapshots",
-        "/api/sql",
-        "/api/status",
-        "/api/tokens",
-        "/api/tokens/{name}",
-        "/api/transfer-files/{number}",
-        "/api/transfers",
-        "/api/transfers/{number}",
-        "/healthz",
-        "/metrics",
-    ]
+    assert sorted(answer.json()["paths"]) == sorted(
+        [
+            "/api/accounts",
+            "/api/authorizations",
+            "/api/authorizations/{token}",
+            "/api/charger-settings/{identifier}",
+            "/api/chargers",
+            "/api/chargers/{identifier}",
+            "/api/check",
+            "/api/clocks",
+            "/api/credentials",
+            "/api/credentials/{username}",
+            "/api/datums",
+            "/api/events",
+            "/api/events/stream",
+            "/api/exports",
+            "/api/instructions",
+            "/api/instructions/{number}",
+            "/api/ledger",
+            "/metrics",
+            "/api/links",
+            "/api/nodes",
+            "/api/nodes/{number}",
+            "/api/readings",
+            "/api/resets",
+            "/api/resets/{number}",
+            "/api/sessions",
+            "/api/settings",
+            "/api/snapshots",
+            "/api/sql",
+            "/api/status",
+            "/api/tokens",
+            "/api/tokens/{name}",
+            "/api/firmware",
+            "/api/firmware/{name}",
+            "/api/transfer-files/{number}",
+            "/api/transfers",
+            "/api/transfers/{number}",
+            "/healthz",
+            *(f"/solarquery/api/v1/sec/{path}" for path in ("datum/list", "datum/reading", "nodes", "nodes/sources")),
+            "/solaruser/api/v1/sec/user/events",
+            *(
+                f"/solaruser/api/v1/sec/user/ocpp/{path}"
+                for path in (
+                    "authorizations",
+                    "authorizations/{key}",
+                    "chargers",
+                    "chargers/action-status",
+                    "chargers/find",
+                    "chargers/settings",
+                    "chargers/status",
+                    "chargers/{key}",
+                    "chargers/{key}/settings",
+                    "connectors",
+                    "connectors/{charger}",
+                    "connectors/{charger}/{connector}",
+                    "connectors/{charger}/{evse}/{connector}",
+                    "credentials",
+                    "credentials/{key}",
+                    "sessions",
+                    "sessions/end",
+                    "sessions/incomplete/{charger}",
+                    "sessions/{key}",
+                    "settings",
+                )
+            ),
+        ]
+    )
 
 
 async def test_the_port_is_free_again_after_a_graceful_stop(api: Served) -> None:

@@ -34,6 +34,7 @@ __all__ = [
     "CERTIFICATE",
     "CHARGE_SESSION",
     "CLOCK_VIEW",
+    "CONNECTOR",
     "DATABASE",
     "DATUM",
     "EVENT",

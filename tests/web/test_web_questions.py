@@ -161,7 +161,16 @@ async def test_the_status_tells_links_sessions_and_the_store(api: Served) -> Non
     await record_session(api)
     api.links.append(FakeLink(1, "CP001"))
     status = (await api.http.get("/api/status")).json()
-    assert status["links"] == [{"chargerId": 1, "identifier": "CP001", "accountId": 1}]
+    assert status["links"] == [
+        {
+            "chargerId": 1,
+            "identifier": "CP001",
+            "accountId": 1,
+            "peer": "192.0.2.7:50000",
+            "linkId": "00000000-0000-0000-0000-000000000007",
+            "since": "2026-03-01T12:00:00Z",
+        }
+    ]
     assert (status["chargers"], status["openSessions"], status["store"]["failing"]) == (1, 0, "")
     assert status["store"]["datums"] == 3
     assert status["storeId"] == str(api.store.store_id)

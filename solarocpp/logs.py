@@ -117,6 +117,7 @@ EVENTS: Mapping[str, EventName] = {
     "log_status_told": EventName("debug", "how far an upload of a log is"),
     # what chargers answered to calls of ours; events in the store, each with the action and the status
     "availability_answered": EventName("debug", "ChangeAvailability; Scheduled: once the transaction has ended"),
+    "configuration_answered": EventName("debug", "ChangeConfiguration; carries key and value, secrets blanked"),
     "reset_answered": EventName("debug", "Reset"),
     "reservation_answered": EventName("debug", "ReserveNow, CancelReservation"),
     "local_list_answered": EventName("debug", "SendLocalList, GetLocalListVersion"),

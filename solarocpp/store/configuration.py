@@ -118,10 +118,15 @@ def select_configuration(con: Connection, charger_id: int) -> list[Configuration
     return _select(con, ConfigurationValue, CONFIGURATION.name, where, [charger_id])
 
 
-def select_configuration_history(con: Connection, charger_id: int, key: str, limit: int) -> list[ConfigurationValue]:
-    """Lists the values a key had, the oldest first; of more than `limit` the newest."""
-    where = 'WHERE "chargerId" = ? AND lower("key") = lower(?) ORDER BY since DESC, until DESC NULLS FIRST LIMIT ?'
-    return _select(con, ConfigurationValue, CONFIGURATION.name, where, [charger_id, key.strip(), limit])[::-1]
+def select_configuration_history(
+    con: Connection, charger_id: int, key: str | None, limit: int
+) -> list[ConfigurationValue]:
+    """Lists the values a key had, or with None every key, the oldest first; of more than `limit` the newest."""
+    where = (
+        'WHERE "chargerId" = ? AND lower("key") = lower(coalesce(?, "key")) '
+        "ORDER BY since DESC, until DESC NULLS FIRST LIMIT ?"
+    )
+    return _select(con, ConfigurationValue, CONFIGURATION.name, where, [charger_id, key and key.strip(), limit])[::-1]
 
 
 def select_reading(con: Connection, charger_id: int) -> ConfigurationReading | None:

@@ -253,6 +253,7 @@ async def _keep_store(services: Services) -> None:
         datum=duration("keep_datum"),
         event=duration("keep_event"),
         instruction=duration("keep_instruction"),
+        configuration=duration("keep_event"),
     )
     every = duration("snapshot_every")
     async with trio.open_nursery() as nursery:

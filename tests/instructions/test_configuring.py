@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 import trio
-from instructed import ChargePoint, Told, telling
+from instructed import NOW, ChargePoint, Told, telling
 
 from solarocpp.central_system.configuration import STANDARD_KEYS, same_key
 from solarocpp.configuring import Configuring
 from solarocpp.registry import ChargerChange
+from solarocpp.simulator.charge_point import ChargePoint as SimulatedChargePoint
+from solarocpp.simulator.clock import ScaledClock
+from solarocpp.simulator.configuration import KEYS as KEYS_OF_SIMULATOR
+from solarocpp.simulator.link import dial_url
 from solarocpp.store.configuration import (
     DesiredValue,
     select_configuration,
@@ -191,6 +195,23 @@ async def test_a_charger_that_goes_while_it_is_read_is_read_when_it_is_back(told
         async with told.booted() as charge_point:
             await charge_point.answers("GetConfiguration", listing(KEYS))
             await until_read(told)
+
+
+async def test_the_simulated_charge_point_is_read_and_set(told: Told) -> None:
+    """Over its own link and its own codec, with the keys of OCPP 1.6 §9."""
+    await desire(told, "HeartbeatInterval", "60")
+    url = f"ws://{told._address}/ocpp/j/v16"
+    dial = dial_url(url, "CP001", username="depot", password="correct horse battery")
+    charge_point = SimulatedChargePoint("CP001", dial, clock=ScaledClock(NOW, 1.0))
+    async with configuring(told), trio.open_nursery() as nursery:
+        await nursery.start(charge_point.run)
+        await until_read(told)
+        with trio.fail_after(10):
+            while (await kept(told))["HeartbeatInterval"] != "60":
+                pass
+        assert (await kept(told)).keys() == {key.name for key in KEYS_OF_SIMULATOR}
+        assert charge_point.configuration.integer("HeartbeatInterval") == 60
+        nursery.cancel_scope.cancel()
 
 
 # -- what somebody wants ---------------------------------------------------------------------------------

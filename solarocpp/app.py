@@ -248,13 +248,8 @@ async def _tell(registry: Registry, queue: InstructionQueue, charger_id: int, re
 async def _keep_store(services: Services) -> None:
     """What a store needs besides being written: old rows go, copies are made."""
     duration = services.config.duration
-    keep = Keep(
-        ledger=duration("keep_ledger"),
-        datum=duration("keep_datum"),
-        event=duration("keep_event"),
-        instruction=duration("keep_instruction"),
-        configuration=duration("keep_event"),
-    )
+    kept = {name: duration(f"keep_{name}") for name in ("ledger", "datum", "event", "instruction")}
+    keep = Keep(**kept, configuration=kept["event"])  # both are what happened
     every = duration("snapshot_every")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run_retention, services.store, keep, services.clock)

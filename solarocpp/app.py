@@ -34,6 +34,7 @@ from solarocpp.central_system.instructions import read_order
 from solarocpp.central_system.replay import replayed_effects
 from solarocpp.certificates.folder import TlsFolder
 from solarocpp.config import TLS_FOLDER, Config
+from solarocpp.configuring import Configuring
 from solarocpp.gateway import Gateway, Roster, Services
 from solarocpp.gateway.peers import Peer
 from solarocpp.instructions import Delivery, InstructionQueue, LocalLists
@@ -161,6 +162,7 @@ async def _serve_services(
     roster = services.roster
     gateway = Gateway(services)
     delivery = Delivery(orders.queue, roster, services.registry, services.clock)
+    configuring = Configuring(roster, services.registry, services.store, orders.queue, services.clock)
     async with trio.open_nursery() as service_nursery:
         # Links end by being closed, not by the caller's cancellation: they are shielded until they are drained.
         links_scope = trio.CancelScope(shield=True)
@@ -173,6 +175,7 @@ async def _serve_services(
                 service_nursery.start_soon(_keep_store, services)
                 await service_nursery.start(delivery.run)
                 await service_nursery.start(orders.lists.run)
+                await service_nursery.start(configuring.run)
                 addresses = {"ocpp": ocpp, **await _serve_web(service_nursery, services, orders, live_sql, guidance)}
                 _announce(services, addresses)
                 task_status.started(
@@ -246,12 +249,8 @@ async def _tell(registry: Registry, queue: InstructionQueue, charger_id: int, re
 async def _keep_store(services: Services) -> None:
     """What a store needs besides being written: old rows go, copies are made."""
     duration = services.config.duration
-    keep = Keep(
-        ledger=duration("keep_ledger"),
-        datum=duration("keep_datum"),
-        event=duration("keep_event"),
-        instruction=duration("keep_instruction"),
-    )
+    kept = {name: duration(f"keep_{name}") for name in ("ledger", "datum", "event", "instruction")}
+    keep = Keep(**kept, configuration=kept["event"])  # both are what happened
     every = duration("snapshot_every")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run_retention, services.store, keep, services.clock)

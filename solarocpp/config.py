@@ -125,7 +125,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     keep_datum: str = "forever"
     """The reason to have all this: 25 bytes a reading."""
     keep_event: str = "1y"
-    """Who was refused and what was odd; attackers write some, too."""
+    """Who was refused and what was odd, and past values of configuration keys; attackers write some, too."""
     keep_instruction: str = "30d"
     """What chargers were told, from its end: as the reference system does (spec 7.4)."""
     snapshot_every: str = "off"

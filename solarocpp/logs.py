@@ -79,6 +79,10 @@ EVENTS: Mapping[str, EventName] = {
     "certificate_issued": EventName("info", "a charger asked for a certificate and gets one; carries until when"),
     "certificate_refused": EventName("info", "a charger asked for a certificate and gets none; carries why"),
     "certificate_ending": EventName("info", "a charger's certificate ends soon; it is asked to request another"),
+    # configuration
+    "configuration_unread": EventName("info", "a charger did not tell its configuration; asked after its next boot"),
+    "configuration_not_kept": EventName("warning", "a charger loses a desired value again and again; it is left alone"),
+    "configuration_desired": EventName("debug", "somebody said what a key is to be, or no longer; carries who"),
     # messages
     "call_refused": EventName("warning", "a message was answered with a CALLERROR"),
     "call_failed": EventName("error", "a handler raised and the message was answered InternalError; with traceback"),
@@ -117,6 +121,7 @@ EVENTS: Mapping[str, EventName] = {
     "log_status_told": EventName("debug", "how far an upload of a log is"),
     # what chargers answered to calls of ours; events in the store, each with the action and the status
     "availability_answered": EventName("debug", "ChangeAvailability; Scheduled: once the transaction has ended"),
+    "configuration_answered": EventName("debug", "ChangeConfiguration; carries key and value, secrets blanked"),
     "reset_answered": EventName("debug", "Reset"),
     "reservation_answered": EventName("debug", "ReserveNow, CancelReservation"),
     "local_list_answered": EventName("debug", "SendLocalList, GetLocalListVersion"),

@@ -56,6 +56,7 @@ CONTRACT = {
         frozenset({"duckdb", "msgspec", "numpy", "pytz", "httpx", "pyarrow"}),
     ),
     # What a limit or a profile means is the domain's, and a profile is OCPP's own shape.
+    # central_system.configuration: whether a key is secret, and whether two values are the same
     "web": Layer(
         frozenset(
             {
@@ -66,6 +67,7 @@ CONTRACT = {
                 "central_system.charging",
                 "central_system.local_lists",
                 "ocpp.datatypes",
+                "central_system.configuration",
                 "config",
             }
         )
@@ -75,6 +77,11 @@ CONTRACT = {
     # Requests of chargers, the authority of the box, and instructions that hand over what comes of them.
     "signing": Layer(frozenset({"certificates", "ocpp", "registry", "store"}), frozenset({"structlog", "trio"})),
     "supervision": Layer(frozenset({"store.histogram"}), frozenset({"trio"})),
+    # Reads configurations after boots, and orders what differs: as `instructions`, it is handed the links.
+    "configuring": Layer(
+        frozenset({"ocpp", "central_system", "instructions", "registry", "store"}),
+        frozenset({"msgspec", "structlog", "trio"}),
+    ),
     # What `app` does with the tail of the ledger, for all of it; without a server, so without gateway and web.
     "rebuilding": Layer(frozenset({"central_system", "registry", "store"}), PURE),
     "app": Layer(ANYTHING),

@@ -18,6 +18,7 @@ is the store's to write down. So the tables are a pure function of the ledger.
     security            security events, certificates     confirmations   answers to calls of ours
     acceptances         what chargers accept of those     charging/       limits over time
     transactions        the memory of sessions            context         what handlers may look at
+    configuration       keys, told and asked for
     replay              a ledger row, through the handlers again
 """
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from solarocpp.central_system.configuration import observe_change, observe_reading
 from solarocpp.central_system.context import Scene
-from solarocpp.central_system.registration import observe_configuration
 from solarocpp.ocpp import messages as ocpp
 from solarocpp.ocpp.messages import OcppMessage
 from solarocpp.store.effects import Effect
@@ -80,6 +80,7 @@ OBSERVERS: Mapping[type[OcppMessage], Callable[[Any, Any, Scene], Sequence[Effec
         request: partial(_observe, answered, request.__name__.removesuffix("Request"))
         for request, answered in _EVENTS.items()
     },
-    ocpp.GetConfigurationRequest: observe_configuration,
+    ocpp.GetConfigurationRequest: observe_reading,
+    ocpp.ChangeConfigurationRequest: observe_change,
 }
 """By the request we sent: what its answer changes."""

@@ -13,7 +13,6 @@ from solarocpp.ocpp.messages import (
     BootNotificationConfirmation,
     BootNotificationRequest,
     GetConfigurationConfirmation,
-    GetConfigurationRequest,
     HeartbeatConfirmation,
     HeartbeatRequest,
 )
@@ -82,9 +81,7 @@ def _decide_heartbeat(_request: HeartbeatRequest, context: Context) -> Heartbeat
     return HeartbeatConfirmation(context.received)
 
 
-def observe_configuration(
-    _request: GetConfigurationRequest, confirmation: GetConfigurationConfirmation, scene: Scene
-) -> Sequence[Effect]:
+def count_connectors(confirmation: GetConfigurationConfirmation, scene: Scene) -> Sequence[Effect]:
     """Learns the number of connectors from a charger's answer, if it says one (spec 6.3, Q45, Q104)."""
     for key in confirmation.configuration_key:
         if key.key.strip().casefold() == CONNECTOR_COUNT_KEY.casefold():

@@ -92,6 +92,13 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "error; `Rejected` is an answer.",
     ),
     "instructions": Command("solarocpp.cli.instructions:app", "Shows what chargers were told, and takes it back."),
+    "configuration": Command(
+        "solarocpp.cli.configuration:app",
+        "Shows what chargers are set to, and says what it is to be.",
+        more="Keys are read after a boot, at most once a day. A desired value is set at once, and again after each "
+        "boot of the charger where it differs; one it loses three times in a row is left alone, see solarocpp events. "
+        "Values of keys that hold a password are blanked.",
+    ),
     "clocks": Command(
         "solarocpp.cli.clocks:clocks",
         "Shows whose clock is off.",

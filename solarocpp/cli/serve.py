@@ -77,7 +77,7 @@ class Kept:
     keep_datum: Annotated[str, Parameter(help="Readings; totals of sessions stay, and so does what was exported.")] = (
         "forever"
     )
-    keep_event: Annotated[str, Parameter(help="What happened.")] = "1y"
+    keep_event: Annotated[str, Parameter(help="What happened, and past values of configuration keys.")] = "1y"
     keep_instruction: Annotated[str, Parameter(help="What chargers were told, from its end.")] = "30d"
     snapshot_every: Annotated[str, Parameter(help="Between two copies of the store, or off.")] = "off"
     snapshot_keep: Annotated[int, Parameter(help="So many of these copies; the oldest goes.")] = 7

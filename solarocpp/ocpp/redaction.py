@@ -30,6 +30,11 @@ _SIGNATURE: Final = re.compile(r"([?&][^=&#\s]*(?:token|sig|secret|passw|key)[^=
 _ONE_TIME: Final = re.compile(r"(?<=/files/)[\w-]{43}(?=/|$)")
 
 
+def is_secret_key(key: str) -> bool:
+    """Tells by its name whether the value of a configuration key is a secret."""
+    return _SECRET_KEYS.search(key) is not None
+
+
 def without_secrets(message: M) -> M:
     """Blanks the secrets in a message; the same object if there are none."""
     plain = _scrubbed(message)
@@ -47,7 +52,7 @@ def _scrubbed(value: object) -> object:
     if isinstance(value, tuple):
         items = tuple(map(_scrubbed, value))
         return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-    if isinstance(value, KeyValue | ChangeConfigurationRequest) and value.value and _SECRET_KEYS.search(value.key):
+    if isinstance(value, KeyValue | ChangeConfigurationRequest) and value.value and is_secret_key(value.key):
         return msgspec.structs.replace(value, value=REDACTED)
     if isinstance(value, msgspec.Struct):
         changed = {

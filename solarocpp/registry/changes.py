@@ -38,6 +38,7 @@ from solarocpp.registry.orders import (
 )
 from solarocpp.store import registry as tables
 from solarocpp.store.accepted import forget_charger
+from solarocpp.store.configuration import delete_desired, delete_desired_secret
 from solarocpp.store.registry import Connection
 
 # What an order says of a charger word for word.
@@ -197,8 +198,10 @@ class Registry(AccessRegistry):
                 tables.delete_entity(con, tables.CHARGER_SETTINGS, charger_id=charger.charger_id)
                 tables.delete_entity(con, tables.CHARGER, charger_id=charger.charger_id)
                 forget_charger(con, charger.charger_id)
+                delete_desired(con, charger.charger_id)
 
             await durably(self._store, write)
+            await durably(self._store.secrets, lambda con: delete_desired_secret(con, charger.charger_id))
             self._drop_charger(charger)
         self._announce(ChargerChanged(charger.charger_id))
         return charger

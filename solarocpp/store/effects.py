@@ -95,6 +95,29 @@ class ConnectorsCounted(_Effect, frozen=True, gc=False):
     connector_count: int
 
 
+class ConfigurationKeyTold(msgspec.Struct, frozen=True, gc=False):
+    """One configuration key of a charger, as it was told; the value of a secret is blanked."""
+
+    key: str
+    value: str | None
+    """None: the key exists and has no value."""
+    readonly: bool | None = None
+    """None: the message does not say."""
+    reboot_required: bool = False
+    """Whether the charger uses the value only after a reboot."""
+
+
+class ConfigurationTold(_Effect, frozen=True, gc=False):
+    """A charger said what values some of its configuration keys have, or that it has no such keys."""
+
+    charger_id: int
+    account_id: int
+    identifier: str
+    received: datetime
+    told: tuple[ConfigurationKeyTold, ...]
+    unknown: tuple[str, ...] = ()
+
+
 class SignedReadingKept(_Effect, frozen=True, gc=False):
     """A sample with format SignedData, whole (Q10, Q71): table `signedReading`."""
 
@@ -207,6 +230,7 @@ Effect = (
     | ConnectorStatusChanged
     | ChargerDescribed
     | ConnectorsCounted
+    | ConfigurationTold
     | SignedReadingKept
     | EventHappened
     | ProfileInstalled

@@ -164,6 +164,19 @@ CREATE TABLE "localList" (
 CREATE TABLE "localListEntry" (
     "chargerId" BIGINT, token VARCHAR, status VARCHAR, parent VARCHAR, expires TIMESTAMPTZ
 );
+
+-- Configuration keys of chargers: what they say, and what somebody wants.
+CREATE TABLE configuration (
+    "chargerId" BIGINT, "accountId" BIGINT, identifier VARCHAR, "key" VARCHAR, value VARCHAR, readonly BOOLEAN,
+    "rebootRequired" BOOLEAN, since TIMESTAMPTZ, seen TIMESTAMPTZ, until TIMESTAMPTZ
+);
+CREATE TABLE "configurationReading" (
+    "chargerId" BIGINT PRIMARY KEY, read TIMESTAMPTZ, "firmwareVersion" VARCHAR, "maxKeys" INTEGER, "byKey" BOOLEAN
+);
+CREATE TABLE "desiredConfiguration" (
+    "chargerId" BIGINT, "accountId" BIGINT, identifier VARCHAR, "key" VARCHAR, value VARCHAR,
+    "requestedBy" VARCHAR, created TIMESTAMPTZ
+);
 """
 
 MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
@@ -187,6 +200,9 @@ SECRET_MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE "fileTransferSecret" ("transferId" BIGINT PRIMARY KEY, "hash" VARCHAR);
     CREATE TABLE "instructionSecret" ("instructionId" BIGINT PRIMARY KEY, payload VARCHAR);
+
+    -- Values of desired configuration keys that are secret.
+    CREATE TABLE "desiredConfigurationSecret" ("chargerId" BIGINT, "key" VARCHAR, value VARCHAR);
     """,
     # Policies of tokens, and the secret of those that sign requests.
     """

@@ -50,6 +50,8 @@ class Keep(msgspec.Struct, frozen=True):
     datum: timedelta | None = None
     event: timedelta | None = None
     instruction: timedelta | None = None
+    configuration: timedelta | None = None
+    """Past values of configuration keys, from their end; what is now stays."""
 
 
 class _Rule(NamedTuple):
@@ -83,6 +85,8 @@ RULES: Mapping[str, _Rule] = {
         also={"signedReading": _NOT_RUNNING, "datumContext": "true"},
     ),
     "event": _Rule("event", "created", "created < ?"),
+    # Some chargers have keys that tick, like the strength of their signal: a row for each reading.
+    "configuration": _Rule("configuration", "until", '"until" < ?'),
     # What has not ended is somebody's order still, however old; it ends by its own expiry.
     "instruction": _Rule(
         "instruction", "statusDate", '"statusDate" < ?', free="state IN ('completed', 'declined', 'expired')"

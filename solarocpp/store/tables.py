@@ -23,6 +23,7 @@ from solarocpp.store.accepted import (
     follow_reservations,
 )
 from solarocpp.store.clocks import create_clock_view
+from solarocpp.store.configuration import apply_configuration_effects
 from solarocpp.store.database import Connection, in_transaction
 from solarocpp.store.datums import (
     DatumTable,
@@ -33,6 +34,7 @@ from solarocpp.store.datums import (
 )
 from solarocpp.store.effects import (
     ChargerDescribed,
+    ConfigurationTold,
     ConnectorsCounted,
     ConnectorStatusChanged,
     DatumObserved,
@@ -64,6 +66,7 @@ class _Sorted:
         self.datums: list[DatumObserved] = []
         self.sessions: list[SessionStarted | SessionRefused | SessionEnded] = []
         self.chargers: list[ConnectorStatusChanged | ChargerDescribed | ConnectorsCounted] = []
+        self.configuration: list[ConfigurationTold] = []
         self.signed: list[SignedReadingKept] = []
         self.events: list[EventHappened] = []
         self.accepted: list[AcceptedEffect] = []
@@ -76,6 +79,8 @@ class _Sorted:
                     self.sessions.append(effect)
                 case ConnectorStatusChanged() | ChargerDescribed() | ConnectorsCounted():
                     self.chargers.append(effect)
+                case ConfigurationTold():
+                    self.configuration.append(effect)
                 case SignedReadingKept():
                     self.signed.append(effect)
                 case EventHappened():
@@ -150,6 +155,7 @@ class Tables:
         applied = self._datums.apply(con, batch.datums)
         apply_session_effects(con, batch.sessions)
         apply_charger_effects(con, batch.chargers)
+        apply_configuration_effects(con, batch.configuration)
         insert_signed_readings(con, batch.signed)
         insert_events(con, batch.events)
         apply_accepted_effects(con, batch.accepted)

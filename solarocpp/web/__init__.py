@@ -18,6 +18,7 @@ both. This package refuses to know the gateway: what it shows of links it is han
     instructions  what chargers are told  desk    telling them, and waiting for what they say
     limits      how much they may take  schedules what that makes, by us and by them
     profiles    charging profiles       reservations  connectors that wait for somebody
+    configuration  what chargers are set to
     local_lists  whom chargers let charge by themselves
     health      findings                answers   what is shown
     vitals      /healthz                metrics   /metrics
@@ -49,6 +50,7 @@ from solarocpp.registry import Registry
 from solarocpp.store import Store
 from solarocpp.web import (
     accounts,
+    configuration,
     file_orders,
     files,
     health,
@@ -102,6 +104,7 @@ ROUTES: Final[list[Any]] = [
     files.router,
     resets.router,
     instructions.router,
+    configuration.router,
     limits.router,
     local_lists.router,
     profiles.router,

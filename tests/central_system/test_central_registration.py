@@ -152,7 +152,8 @@ def test_connectors_are_counted_from_the_configuration(
     facts = site.registry.facts(site.registry.charger(7))
     confirmation = GetConfigurationConfirmation((KeyValue(key=key, readonly=True, value=value),))
     effects = site.central.learn(facts, GetConfigurationRequest(("NumberOfConnectors",)), confirmation, T)
-    assert effects == (() if count is None else (ConnectorsCounted(7, count),))
+    counted = [effect for effect in effects if isinstance(effect, ConnectorsCounted)]
+    assert counted == ([] if count is None else [ConnectorsCounted(7, count)])
     assert site.registry.charger(7).connector_count == (count or 0)
 
 

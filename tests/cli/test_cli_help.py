@@ -85,6 +85,10 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("charger", "show"),
         ("check",),
         ("clocks",),
+        ("configuration", "history"),
+        ("configuration", "list"),
+        ("configuration", "set"),
+        ("configuration", "unset"),
         ("credential", "add"),
         ("credential", "list"),
         ("credential", "remove"),
@@ -156,7 +160,21 @@ def test_help_shows_an_example_of_that_command(run: Callable[..., object], comma
 def test_every_example_works(run: Callable[..., object]) -> None:
     """In an order in which each finds what it names."""
     examples = {command: example_of(run(*command, "--help")[1]) for command in ALL_VERBS}  # type: ignore[index]
-    order = ["add", "list", "show", "set", "adopt", "rotate", "check", "sessions", "datums", "sql", "remove"]
+    order = [
+        "add",
+        "list",
+        "show",
+        "set",
+        "history",
+        "unset",
+        "adopt",
+        "rotate",
+        "check",
+        "sessions",
+        "datums",
+        "sql",
+        "remove",
+    ]
     for command in sorted(examples, key=lambda words: order.index(words[-1]) if words[-1] in order else 99):
         if command[0] in ENDLESS or command in AWAY:
             continue

@@ -16,7 +16,15 @@ from solarocpp.central_system.instructions import Instruction, State
 from solarocpp.metering.datums import Datum, SessionProperties
 from solarocpp.ocpp.datatypes import SourceId
 from solarocpp.store import Exchange, Store, retention
-from solarocpp.store.effects import DatumObserved, Effect, EventHappened, SessionStarted, SignedReadingKept
+from solarocpp.store.effects import (
+    ConfigurationKeyTold,
+    ConfigurationTold,
+    DatumObserved,
+    Effect,
+    EventHappened,
+    SessionStarted,
+    SignedReadingKept,
+)
 from solarocpp.store.health import inspect_store
 from solarocpp.store.instructions import insert_instructions
 from solarocpp.store.retention import Keep, apply_retention, run_retention
@@ -223,3 +231,16 @@ async def test_instructions_go_from_their_end_and_what_has_not_ended_stays(tmp_p
         keep = Keep(instruction=timedelta(days=3))
         assert await apply_retention(store, keep, at(7 * DAY_S)) == {"instruction": 2}
         assert column(store, 'SELECT "instructionId" FROM instruction ORDER BY 1') == [1, 3]
+
+
+async def test_past_values_of_keys_go_and_what_is_now_stays(tmp_path: Path) -> None:
+    """A key that ticks leaves a row each time it is read; one that never changed is old, and no past."""
+    told = [
+        ConfigurationTold(1, 1, "CP001", at(day * DAY_S), (ConfigurationKeyTold(key, value),))
+        for day, key, value in [(0, "Signal", "a"), (1, "Signal", "b"), (0, "Colour", "red"), (6, "Signal", "c")]
+    ]
+    async with running(tmp_path) as store:
+        await fill(store, [(None, told)])
+        keep = Keep(configuration=timedelta(days=3))
+        assert await apply_retention(store, keep, at(7 * DAY_S)) == {"configuration": 1}
+        assert column(store, "SELECT value FROM configuration ORDER BY value") == ["b", "c", "red"]

@@ -226,6 +226,9 @@ DECISIONS: dict[str, list[Try]] = {
     ),
     "GET /api/reservations/{number}": named("reservation", "1"),
     "DELETE /api/reservations/{number}": named("reservation", "1"),
+    "GET /api/configuration/{identifier}": named("charger", "{word}-cp"),
+    "GET /api/configuration-history/{identifier}": named("charger", "{word}-cp"),
+    "PATCH /api/configuration/{identifier}": named("charger", "{word}-cp", {"desired": {"HeartbeatInterval": "60"}}),
     "PATCH /api/nodes/{number}": [Try(404, "node_unknown", "{node}", {"name": "x", "timeZone": "Asia/Tokyo"})],
     "PATCH /api/settings": [Try(200, body={"publish": False})],
     "POST /api/chargers": [
@@ -371,6 +374,7 @@ PARAMETERS: dict[str, list[str]] = {
     "curve": ["9"],
     "direction": ["in"],
     "kinds": ["datum"],
+    "key": ["HeartbeatInterval"],
     "latest": ["true"],
     "limit": ["1"],
     "node": ["{node}", "1"],

@@ -27,16 +27,25 @@ from solarocpp.store.schema.measured import (
     SIGNED_READING,
     TOTAL_COLUMNS,
 )
-from solarocpp.store.schema.operated import CERTIFICATE, FILE_TRANSFER
+from solarocpp.store.schema.operated import (
+    CERTIFICATE,
+    CONFIGURATION,
+    CONFIGURATION_READING,
+    DESIRED_CONFIGURATION,
+    FILE_TRANSFER,
+)
 from solarocpp.store.schema.registered import CHARGER, CONNECTOR, INSTRUCTION, REGISTRY_TABLES, RESET_RECORD
 
 __all__ = [
     "CERTIFICATE",
     "CHARGE_SESSION",
     "CLOCK_VIEW",
+    "CONFIGURATION",
+    "CONFIGURATION_READING",
     "CONNECTOR",
     "DATABASE",
     "DATUM",
+    "DESIRED_CONFIGURATION",
     "EVENT",
     "FILE_TRANSFER",
     "FILE_TRANSFER_SECRET",
@@ -71,6 +80,9 @@ TABLES: tuple[Table, ...] = (
     CERTIFICATE,
     INSTRUCTION,
     *ACCEPTED_TABLES,
+    CONFIGURATION,
+    CONFIGURATION_READING,
+    DESIRED_CONFIGURATION,
     *REGISTRY_TABLES,
     *INTERNAL,
 )

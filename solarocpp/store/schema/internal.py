@@ -109,4 +109,14 @@ SECRET_TABLES: tuple[Table, ...] = (
         ),
         internal=True,
     ),
+    Table(
+        "desiredConfigurationSecret",
+        "Desired values of configuration keys that are secrets.",
+        (
+            Column("chargerId", "BIGINT", "", "`charger.chargerId` of the main database"),
+            Column("key", "VARCHAR", "", "configuration key, as in `desiredConfiguration`"),
+            Column("value", "VARCHAR", "", "the value"),
+        ),
+        internal=True,
+    ),
 )

@@ -40,3 +40,46 @@ CERTIFICATE = Table(
         Column("fingerprint", "VARCHAR", "", "SHA-256 of it, in hex with colons"),
     ),
 )
+
+CONFIGURATION = Table(
+    "configuration",
+    "Configuration keys as chargers told them: a row a value, past ones too. What is now: `until IS NULL`.",
+    (
+        Column("chargerId", "BIGINT", "", "`charger.chargerId`"),
+        Column("accountId", "BIGINT", "", "`account.accountId`"),
+        Column("identifier", "VARCHAR", "", "charge point identity"),
+        Column("key", "VARCHAR", "", "as the charger spelt it first; keys are the same in any case"),
+        Column("value", "VARCHAR", "", "as it came; `[redacted]` for a secret, empty if the key has none"),
+        Column("readonly", "BOOLEAN", "", "whether it cannot be set; empty: not told yet"),
+        Column("rebootRequired", "BOOLEAN", "", "it wanted a reboot to use this value, and was not read since"),
+        Column("since", "TIMESTAMP WITH TIME ZONE", "", "when it was first told with this value"),
+        Column("seen", "TIMESTAMP WITH TIME ZONE", "", "when it was last told with this value"),
+        Column("until", "TIMESTAMP WITH TIME ZONE", "", "when another value was told, or that there is no such key"),
+    ),
+)
+
+CONFIGURATION_READING = Table(
+    "configurationReading",
+    "When the whole configuration of a charger was last read, and how.",
+    (
+        Column("chargerId", "BIGINT", "", "`charger.chargerId`"),
+        Column("read", "TIMESTAMP WITH TIME ZONE", "", "when it was complete"),
+        Column("firmwareVersion", "VARCHAR", "", "of the charger then; another one has it read again"),
+        Column("maxKeys", "INTEGER", "", "how many keys may be asked for at once; empty: it did not say"),
+        Column("byKey", "BOOLEAN", "", "it does not answer a question for all keys, so they are asked for by name"),
+    ),
+)
+
+DESIRED_CONFIGURATION = Table(
+    "desiredConfiguration",
+    "Values that configuration keys of chargers are to have; set again after a boot where they differ.",
+    (
+        Column("chargerId", "BIGINT", "", "`charger.chargerId`"),
+        Column("accountId", "BIGINT", "", "`account.accountId`"),
+        Column("identifier", "VARCHAR", "", "charge point identity"),
+        Column("key", "VARCHAR", "", "configuration key; the same in any case"),
+        Column("value", "VARCHAR", "", "value it is to have; `[redacted]` for a secret"),
+        Column("requestedBy", "VARCHAR", "", "who wants it"),
+        Column("created", "TIMESTAMP WITH TIME ZONE", "", "since when"),
+    ),
+)

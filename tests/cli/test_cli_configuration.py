@@ -1,0 +1,52 @@
+"""`solarocpp configuration`, with no server running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import Done
+
+
+def test_keys_are_wanted_listed_and_let_go(run: Callable[..., Done]) -> None:
+    run("charger", "add", "CP001")
+    nothing = run("configuration", "list", "CP001")
+    assert (nothing.out, nothing.err) == (
+        "",
+        "CP001 has told none yet. Ask it with: solarocpp send CP001 GetConfiguration\n",
+    )
+    told = run("configuration", "set", "CP001", "HeartbeatInterval", "60")
+    assert (told.code, told.out) == (0, "HeartbeatInterval of CP001 is to be as given.\n")
+    assert run("configuration", "set", "CP001", "LightIntensity", "-1").code == 0
+    listed = run("configuration", "list", "CP001")
+    assert [line.split() for line in listed.out.splitlines()] == [
+        ["key", "desired", "differs", "rebootRequired"],
+        ["HeartbeatInterval", "60", "yes", "no"],
+        ["LightIntensity", "-1", "yes", "no"],
+    ]
+    assert run("instructions", "list").out.count("ChangeConfiguration") == 2
+    let_go = run("configuration", "unset", "CP001", "heartbeatinterval")
+    assert let_go.out == "heartbeatinterval of CP001 may be anything.\n"
+    assert "HeartbeatInterval" not in run("configuration", "list", "CP001").out
+    never = run("configuration", "history", "CP001", "HeartbeatInterval")
+    assert never.err == ("CP001 has never told HeartbeatInterval. See: solarocpp configuration list CP001\n")
+
+
+def test_a_secret_is_not_printed(run: Callable[..., Done]) -> None:
+    run("charger", "add", "CP001")
+    done = [
+        run("configuration", "set", "CP001", "WifiPassword", "hunter2hunter2"),
+        run("configuration", "list", "CP001", "--format", "json"),
+        run("instructions", "list", "--format", "json"),
+        run("events", "--format", "json"),
+    ]
+    assert [each.code for each in done] == [0, 0, 0, 0]
+    assert not any("hunter2" in each.out + each.err for each in done)
+
+
+def test_the_key_a_charger_logs_in_with_is_refused(run: Callable[..., Done]) -> None:
+    run("charger", "add", "CP001")
+    refused = run("configuration", "set", "CP001", "AuthorizationKey", "0123456789abcdef")
+    assert refused.code == 1
+    assert refused.err.startswith("solarocpp: AuthorizationKey is what the charger logs in with")

@@ -167,18 +167,22 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
         response_class=AuditedResponse,
         before_send=[write_down_change, vary_by_accept],
         exception_handlers={Exception: answer_failure, HTTPException: answer_failure},
-        openapi_config=OpenAPIConfig(
-            title="solarocpp",
-            version="1",
-            tags=[solaruser.TAG, solarquery.TAG],
-            path="/schema",
-            render_plugins=[ToldSchema(path=["/", "/openapi.json"])],
-            openapi_router=Router("/schema", route_handlers=[], opt=LOOKS_AT_STREAMS, include_in_schema=False),
-        ),
+        openapi_config=_described(),
         # For the gate, which stands in front of all this, for the audit, and for whoever serves files beside it.
         state=State({"registry": registry, "store": store, "clock": clock, "transferring": transferring}),
         logging_config=None,  # litestar would set up the standard library's logging; ours is structlog
         request_max_body_size=MAX_BODY_BYTES,
+    )
+
+
+def _described() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="solarocpp",
+        version="1",
+        tags=[solaruser.TAG, solarquery.TAG],
+        path="/schema",
+        render_plugins=[ToldSchema(path=["/", "/openapi.json"])],
+        openapi_router=Router("/schema", route_handlers=[], opt=LOOKS_AT_STREAMS, include_in_schema=False),
     )
 
 

@@ -35,7 +35,7 @@ from solarocpp.store.configuration import (
 from solarocpp.store.effects import EventHappened
 from solarocpp.store.events import insert_events
 from solarocpp.store.registry import Connection
-from solarocpp.web.access import Caller
+from solarocpp.web.access import LOOKS, Caller
 from solarocpp.web.answers import Answer
 from solarocpp.web.instructions import Queue
 from solarocpp.web.management import Clock
@@ -92,7 +92,7 @@ class DesiredChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         return f"DesiredChange(desired={list(self.desired)})"
 
 
-@get("/configuration/{identifier:path}", summary="Shows the configuration of a charger")
+@get("/configuration/{identifier:path}", opt=LOOKS, summary="Shows the configuration of a charger")
 async def show_configuration(
     identifier: FromPath[str],
     registry: NamedDependency[Registry],
@@ -104,7 +104,7 @@ async def show_configuration(
     return await _shown(store, charger)
 
 
-@get("/configuration-history/{identifier:path}", summary="Lists the values configuration keys had")
+@get("/configuration-history/{identifier:path}", opt=LOOKS, summary="Lists the values configuration keys had")
 async def show_history(
     identifier: FromPath[str],
     registry: NamedDependency[Registry],

@@ -23,7 +23,7 @@ from solarocpp.query.filters import read_time_range
 from solarocpp.registry import Charger, Registry
 from solarocpp.store import Store
 from solarocpp.store.instructions import select_instructions
-from solarocpp.web.access import Caller
+from solarocpp.web.access import LOOKS, Caller
 from solarocpp.web.answers import Answer
 
 # As SolarNetwork's resultMaxWait (spec 7.1): proxies in between give up on what is silent for longer.
@@ -119,7 +119,7 @@ async def send_instruction(  # noqa: PLR0913, PLR0917 one argument a thing it is
     return await _shown(store, caller, made.instruction_id)
 
 
-@get("/instructions", summary="Lists instructions")
+@get("/instructions", opt=LOOKS, summary="Lists instructions")
 async def list_instructions(  # noqa: PLR0913, PLR0917 one argument a parameter
     store: NamedDependency[Store],
     caller: NamedDependency[Caller],
@@ -142,7 +142,7 @@ async def list_instructions(  # noqa: PLR0913, PLR0917 one argument a parameter
     return [instruction_view(instruction) for instruction in await store.read(ask)]
 
 
-@get("/instructions/{number:int}", summary="Shows an instruction")
+@get("/instructions/{number:int}", opt=LOOKS, summary="Shows an instruction")
 async def show_instruction(
     number: Numbered,
     store: NamedDependency[Store],

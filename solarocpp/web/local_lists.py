@@ -15,6 +15,7 @@ from litestar.params import FromPath, JSONBody
 from solarocpp.central_system.local_lists import updates, wanted_list
 from solarocpp.registry import Charger
 from solarocpp.store.local_lists import LocalList, select_local_lists
+from solarocpp.web.access import LOOKS
 from solarocpp.web.answers import Answer
 from solarocpp.web.desk import Desk
 from solarocpp.web.instructions import Wait
@@ -82,7 +83,7 @@ class WholeListView(LocalListView, frozen=True, kw_only=True):
     entries: list[ListEntryView]
 
 
-@get("/local-lists", summary="Lists which chargers have a local list")
+@get("/local-lists", opt=LOOKS, summary="Lists which chargers have a local list")
 async def list_local_lists(desk: NamedDependency[Desk]) -> list[LocalListView]:
     """Lists the chargers that have or should have a local list, by identifier."""
     found = {row.charger_id: row for row in await desk.store.read(select_local_lists)}
@@ -90,7 +91,7 @@ async def list_local_lists(desk: NamedDependency[Desk]) -> list[LocalListView]:
     return [_view(desk, row, found[row.charger_id]) for row in chargers if row.charger_id in found]
 
 
-@get("/local-lists/{identifier:path}", summary="Shows the local list of a charger")
+@get("/local-lists/{identifier:path}", opt=LOOKS, summary="Shows the local list of a charger")
 async def show_local_list(identifier: FromPath[str], desk: NamedDependency[Desk]) -> WholeListView:
     """Shows what is in the local list of a charger."""
     return await _whole(desk, desk.charger(identifier[1:]))

@@ -24,6 +24,7 @@ from solarocpp.store.profiles import (
     select_installed_profiles,
     select_open_transaction,
 )
+from solarocpp.web.access import LOOKS
 from solarocpp.web.answers import Answer
 from solarocpp.web.desk import Desk, Patience, said_of, status_of
 from solarocpp.web.instructions import Wait
@@ -97,7 +98,7 @@ class ClearOrder(ChargingOrder, frozen=True, kw_only=True):
     wait: Wait = 30
 
 
-@get("/charging-profiles", summary="Lists the charging profiles that are kept under a name")
+@get("/charging-profiles", opt=LOOKS, summary="Lists the charging profiles that are kept under a name")
 async def list_profiles(desk: NamedDependency[Desk]) -> list[ProfileView]:
     """Lists the named profiles, by name."""
     return [_profile_view(row) for row in await named_profiles(desk)]
@@ -120,7 +121,7 @@ async def add_profile(data: JSONBody[NewProfile], desk: NamedDependency[Desk]) -
     return _profile_view(await desk.store.write(lambda con: insert_named_profile(con, made)))
 
 
-@get("/charging-profiles/{name:path}", summary="Shows a charging profile")
+@get("/charging-profiles/{name:path}", opt=LOOKS, summary="Shows a charging profile")
 async def show_profile(name: FromPath[str], desk: NamedDependency[Desk]) -> ProfileView:
     """Shows a named profile."""
     return _profile_view(await require_named(desk, name[1:]))
@@ -134,7 +135,7 @@ async def remove_profile(name: FromPath[str], desk: NamedDependency[Desk]) -> Pr
     return _profile_view(found)
 
 
-@get("/installed-profiles", summary="Lists the charging profiles that chargers have")
+@get("/installed-profiles", opt=LOOKS, summary="Lists the charging profiles that chargers have")
 async def list_installed(
     desk: NamedDependency[Desk], charger: Annotated[str | None, QueryParameter()] = None
 ) -> list[InstalledView]:

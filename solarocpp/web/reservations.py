@@ -24,6 +24,7 @@ from solarocpp.store.reservations import (
     refuse_reservation,
     select_reservations,
 )
+from solarocpp.web.access import LOOKS
 from solarocpp.web.answers import Answer
 from solarocpp.web.desk import Desk, Patience, said_of
 from solarocpp.web.instructions import MOST_WAIT_S, Wait
@@ -114,7 +115,7 @@ async def reserve(data: JSONBody[NewReservation], desk: NamedDependency[Desk]) -
     return await _receipt(desk, number, told, warnings)
 
 
-@get("/reservations", summary="Lists reservations")
+@get("/reservations", opt=LOOKS, summary="Lists reservations")
 async def list_reservations(
     desk: NamedDependency[Desk],
     charger: Annotated[str | None, QueryParameter()] = None,
@@ -130,7 +131,7 @@ async def list_reservations(
     ]
 
 
-@get("/reservations/{number:int}", summary="Shows a reservation")
+@get("/reservations/{number:int}", opt=LOOKS, summary="Shows a reservation")
 async def show_reservation(number: FromPath[int], desk: NamedDependency[Desk]) -> ReservationView:
     """Shows a reservation."""
     return _view(await _require(desk, number))

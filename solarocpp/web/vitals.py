@@ -22,6 +22,7 @@ from litestar.di import NamedDependency
 
 from solarocpp.errors import StoreError
 from solarocpp.store import Store
+from solarocpp.web.access import LOOKS_AT_STREAMS
 from solarocpp.web.answers import Answer
 
 # A checkpoint may write as much as the log holds (256 MB) twice over.
@@ -94,6 +95,7 @@ def is_read_only(directory: Path) -> bool:
 
 @get(
     "/healthz",
+    opt=LOOKS_AT_STREAMS,
     summary="Whether the server can do its work",
     cache_control=CacheControlHeader(no_store=True),
     tags=["health"],

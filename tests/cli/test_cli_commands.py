@@ -157,10 +157,14 @@ def test_a_password_comes_from_standard_input_and_is_never_shown(run: Run, monke
 
 
 def test_nothing_secret_is_readable_by_others(run: Run, tmp_path: Path) -> None:
-    run("credential", "add", "depot")
+    password = run("credential", "add", "depot")[1].strip()
     mode = stat.S_IMODE((tmp_path / "data" / "secrets.duckdb").stat().st_mode)
     assert f"{mode:o}" == "600"
-    assert b"depot" not in (tmp_path / "data" / "solarocpp.duckdb").read_bytes()
+    stored = (tmp_path / "data" / "solarocpp.duckdb").read_bytes()
+    assert len(password) == 22
+    assert password.encode() not in stored
+    assert b"blake2b$" not in stored
+    assert b"blake2b$" in (tmp_path / "data" / "secrets.duckdb").read_bytes()
 
 
 def test_settings_say_where_they_come_from(run: Run) -> None:

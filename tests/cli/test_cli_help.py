@@ -101,6 +101,7 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("firmware", "add"),
         ("firmware", "list"),
         ("firmware", "remove"),
+        ("firmware", "update"),
         ("instructions", "cancel"),
         ("instructions", "list"),
         ("instructions", "show"),

@@ -49,6 +49,7 @@ async def test_a_link_tells_who_and_where_from_and_how_it_does(server: Server) -
         link_id=info.link_id,
         peer="8.8.8.8",
         via="10.0.0.1",
+        reached="",
         tls="TLSv1.3",
         certificate="CP001",
         profile="v16hu",

@@ -131,7 +131,7 @@ async def test_another_accounts_instructions_do_not_exist(served: Served) -> Non
         for answer in (await http.get("/api/instructions/1"), await http.delete("/api/instructions/1")):
             assert (answer.status_code, answer.json()["kind"]) == (404, "instruction_unknown")
         own = (await order(http, "ClearCache", {})).json()
-        assert (own["instructionId"], own["accountId"], own["requestedBy"]) == (2, 2, "a program")
+        assert (own["instructionId"], own["accountId"], own["requestedBy"]) == (2, 2, "token 1 (a program)")
         assert [row["instructionId"] for row in (await http.get("/api/instructions")).json()] == [2]
 
 

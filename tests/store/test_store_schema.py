@@ -155,6 +155,20 @@ class TestMigration:
         finally:
             store.close()
 
+    def test_version_4_has_what_chargers_were_told(self, tmp_path: Path) -> None:
+        database = Database(tmp_path / "solarocpp.duckdb")
+        with database.writing() as con:
+            con.execute(OLDER[3].read_text())
+        database.close()
+        store = open_store(tmp_path, now=T)
+        try:
+            assert rows(store, 'SELECT identifier, state, bytes FROM "fileTransfer"') == [("CP001", "done", 7)]
+            assert rows(store, "SELECT nextval('fileTransferNumber'), nextval('instructionNumber')") == [(2, 2)]
+            assert rows(store, "SELECT action, state, effect FROM instruction") == [("Reset", "completed", "seen")]
+            assert rows(store, 'SELECT identifier, "key" FROM certificate') == [("CP001", "EC P-256")]
+        finally:
+            store.close()
+
     def test_secrets_of_an_earlier_version_open(self, tmp_path: Path) -> None:
         database = Database(tmp_path / "secrets.duckdb", directories=(), private=True)
         with database.writing() as con:

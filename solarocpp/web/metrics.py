@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
@@ -149,7 +150,18 @@ def make_metrics(registry: Registry, store: Store, measured: Measured | None) ->
     return metrics
 
 
-@get("/metrics", summary="Counts and durations, for Prometheus", guards=[needs_whole_box], tags=["health"])
+_TEXT: Final = ResponseSpec(
+    str, media_type="text/plain", generate_examples=False, description="Prometheus text, or OpenMetrics by `Accept`."
+)
+
+
+@get(
+    "/metrics",
+    responses={200: _TEXT},
+    summary="Counts and durations, for Prometheus",
+    guards=[needs_whole_box],
+    tags=["health"],
+)
 async def show_metrics(request: Request[Any, Any, Any], metrics: NamedDependency[CollectorRegistry]) -> Response[bytes]:
     """Tells everything that is counted, as Prometheus text or OpenMetrics by `Accept`."""
     encode, content_type = choose_encoder(request.headers.get("accept", ""))

@@ -11,6 +11,8 @@ from solarocpp.cli.client import reach_api
 from solarocpp.cli.options import HERE, Format, Limit, Where
 from solarocpp.cli.output import print_objects, remark
 
+_MOST_RESULT = 60
+
 app = App("instructions", help_format="plaintext", help_epilogue="Example: solarocpp instructions list")
 
 _COLUMNS = ("instructionId", "created", "charger", "action", "state", "result", "effect", "error", "requestedBy")
@@ -62,7 +64,11 @@ async def cancel(number: Number, /, *, where: Where = HERE) -> None:
 
 
 def _line(row: dict[str, object]) -> dict[str, object]:
-    return {**row, "created": f"{str(row['created'])[:19]}Z", "result": _text(row["result"]) if row["result"] else None}
+    """Picks what fits beside others; `show` tells the rest of a long answer, like a whole configuration."""
+    result = _text(row["result"]) if row["result"] else None
+    if result is not None and len(result) > _MOST_RESULT:
+        result = f"{result[: _MOST_RESULT - 3]}..."
+    return {**row, "created": f"{str(row['created'])[:19]}Z", "result": result}
 
 
 def _text(value: object) -> str:

@@ -166,6 +166,7 @@ async def test_the_status_tells_links_sessions_and_the_store(api: Served) -> Non
             "chargerId": 1,
             "identifier": "CP001",
             "accountId": 1,
+            "reached": "192.168.1.5",
             "peer": "192.0.2.7:50000",
             "linkId": "00000000-0000-0000-0000-000000000007",
             "since": "2026-03-01T12:00:00Z",

@@ -83,7 +83,7 @@ async def test_diagnostics_come_and_firmware_goes(tmp_path: Path, solarocpp_cli:
         missing = await command("firmware", "update", "CP001", "v3.bin", exits=1)
         assert missing.stderr == "solarocpp: There is no firmware v3.bin. See: solarocpp firmware list\n"
         away = await command("diagnostics", "CP002", exits=1)
-        assert "There is no charger CP002" in away.stderr
+        assert away.stderr == "solarocpp: There is no charger 'CP002'. Did you mean CP001?\n"
 
 
 async def test_charger_that_is_not_there_has_no_url(tmp_path: Path, solarocpp_cli: Cli, running_server: Serve) -> None:

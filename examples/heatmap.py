@@ -23,9 +23,9 @@ WITH now AS (SELECT max(created) AS newest FROM datum), stay AS (
         epoch((coalesce(ended, (SELECT newest FROM now)) AT TIME ZONE '{zone}')) AS ends
     FROM session
 ), cut AS (
-    -- No stay is longer than 10,000 hours, a year; a server wants a bound on lists.
+    -- No stay is longer than 1,500 hours, two months; a server wants a bound on lists.
     SELECT *, floor(begins / 3600)::BIGINT
-        + unnest(range(least(ceil(ends / 3600)::BIGINT - floor(begins / 3600)::BIGINT, 10000))) AS hour FROM stay
+        + unnest(range(least(ceil(ends / 3600)::BIGINT - floor(begins / 3600)::BIGINT, 1500))) AS hour FROM stay
 )
 SELECT identifier || ' ' || "connectorId" AS connector, (hour + 72) % 168 AS hourOfWeek,  -- 1970 began on a Thursday
     sum(least(ends, hour * 3600 + 3600) - greatest(begins, hour * 3600)) AS seconds

@@ -44,9 +44,9 @@ WITH reading AS (
     FROM session s LEFT JOIN step t ON t."sessionId" = s."sessionId"
     WHERE s.energy > 0
 ), cut AS (
-    -- No gap between readings is longer than 10,000 quarters, a hundred days; a server wants a bound on lists.
+    -- No gap between readings is longer than 1,500 quarters, two weeks; a server wants a bound on lists.
     SELECT *, floor(begins / 900)::BIGINT
-        + unnest(range(least(ceil(ends / 900)::BIGINT - floor(begins / 900)::BIGINT, 10000))) AS quarter FROM part
+        + unnest(range(least(ceil(ends / 900)::BIGINT - floor(begins / 900)::BIGINT, 1500))) AS quarter FROM part
 )
 SELECT quarter * 900 AS began,
     sum(energy * (least(ends, quarter * 900 + 900) - greatest(begins, quarter * 900)) / (ends - begins)) AS energy

@@ -224,7 +224,7 @@ async def test_our_charge_point_answers_every_call(server: Server, nursery: trio
     actions = await recorded(server)
     assert set(actions) == OURS
     answered = await server.rows("SELECT count(*) FROM event WHERE name LIKE '%_answered'")
-    assert answered == [(15,)]
+    assert answered == [(16,)]
 
 
 def as_at_noon(answer: OcppMessage) -> OcppMessage:

@@ -144,7 +144,8 @@ def judge_sql(text: str, parameters: Parameters = ()) -> str:
     return (_remembered if len(text) <= _MOST_REMEMBERED else _judge)(text, longest)
 
 
-# 2 MB at most. Measured: 0.3 us for a statement that is remembered, 1 ms for one that is not.
+# 2 MB at most. Measured: 0.3 us for a statement that is remembered; on a busy machine some 5 ms for a short one that is
+# not, 40 ms with 60 columns.
 _MOST_REMEMBERED = 4_000
 _REMEMBERED = 500
 

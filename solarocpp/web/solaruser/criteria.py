@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from litestar import Request
-from litestar.openapi.spec import Operation, Parameter, Schema
+from litestar.datastructures import MultiDict
+from litestar.openapi.spec import Operation, Parameter, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 
 from solarocpp.registry import Registry
@@ -34,10 +35,10 @@ SORTS: Final = ("sorts[0].sortKey", "sorts[0].key", "sorts[0].descending")
 
 
 class Criteria:
-    """The query of a request."""
+    """The query of a request; or its `fields`, where a form may have some of it."""
 
-    def __init__(self, request: Request[Any, Any, Any]) -> None:
-        self._given = request.query_params
+    def __init__(self, request: Request[Any, Any, Any], fields: MultiDict[str] | None = None) -> None:
+        self._given = request.query_params if fields is None else fields
 
     def texts(self, name: str) -> list[str] | None:
         """Reads a filter by its name or its plural, each a comma list; None: it is not asked for.
@@ -112,7 +113,7 @@ class Criteria:
         return order
 
 
-def filtered_by(*names: str, required: Sequence[str] = ()) -> type[Operation]:
+def filtered_by(*names: str, required: Sequence[str] = (), body: RequestBody | None = None) -> type[Operation]:
     """Makes what describes a route in the schema, with these parameters besides those of its function."""
 
     @dataclass
@@ -121,6 +122,7 @@ def filtered_by(*names: str, required: Sequence[str] = ()) -> type[Operation]:
             text = Schema(type=OpenAPIType.STRING)
             told = [Parameter(name=name, param_in="query", schema=text, required=name in required) for name in names]
             self.parameters = [*(self.parameters or []), *told]
+            self.request_body = body or self.request_body
 
     return Filtered
 

@@ -8,6 +8,7 @@
 
     entities   what is taken and shown        criteria  filters, pages, orders
     views      ... made of the registry's     faults    what is wrong, and its code
+    forms      JSON, CBOR, CSV
 
 What its own documentation calls a fault or leaves open is mended, and said where it differs: in the
 description of each route, which the schema shows.
@@ -51,7 +52,7 @@ TAG: Final = Tag(
 - An instruction is for a charger: its topic is OCPP_v16, its node that of the charger. It reaches the charger in the
   types of OCPP, and ends in every case, also if the link or the server does while it is executed. Its parameters are
   told in one form. A program can take back what was not sent yet, and say nothing else of its state.
-- Answers are JSON; those of status lists are not offered as CBOR or CSV.
+- Answers are JSON; those of the two status lists also CBOR or CSV, by `Accept`.
 - A page has 1,000 rows at most.""",
 )
 

@@ -7,14 +7,14 @@ parameter that the other does not know.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from litestar import Request
 from litestar.datastructures import MultiDict
-from litestar.openapi.spec import Operation, Parameter, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Parameter, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 
 from solarocpp.registry import Registry
@@ -113,8 +113,16 @@ class Criteria:
         return order
 
 
-def filtered_by(*names: str, required: Sequence[str] = (), body: RequestBody | None = None) -> type[Operation]:
-    """Makes what describes a route in the schema, with these parameters besides those of its function."""
+def filtered_by(
+    *names: str,
+    required: Sequence[str] = (),
+    body: RequestBody | None = None,
+    forms: Mapping[str, OpenAPIMediaType] | None = None,
+) -> type[Operation]:
+    """Makes what describes a route in the schema, with these parameters besides those of its function.
+
+    `body` is what its function does not declare, `forms` are those of its answer besides JSON.
+    """
 
     @dataclass
     class Filtered(Operation):
@@ -123,6 +131,9 @@ def filtered_by(*names: str, required: Sequence[str] = (), body: RequestBody | N
             told = [Parameter(name=name, param_in="query", schema=text, required=name in required) for name in names]
             self.parameters = [*(self.parameters or []), *told]
             self.request_body = body or self.request_body
+            answer = (self.responses or {}).get("200")
+            if forms and isinstance(answer, OpenAPIResponse):
+                answer.content = {**(answer.content or {}), **forms}
 
     return Filtered
 

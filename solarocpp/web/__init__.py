@@ -12,6 +12,7 @@ both. This package refuses to know the gateway: what it shows of links it is han
     accounts    accounts and tokens     access    what they may ask, and about whose things
                                         audit     who changed what
                                         serving   the socket
+                                        origins   whose pages may ask
     questions   what was measured       quack     the socket DuckDB clients attach to
     sql         whatever is asked       failures  what went wrong
     resets      meter changes

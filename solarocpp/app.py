@@ -221,7 +221,7 @@ async def _serve_web(
         serve_quack = partial(web.serve_quack, services.store, live_sql, config.quack, opens)
         addresses["quack"] = await nursery.start(serve_quack, config.sql_deadline_s)
     if config.files_address is not None:
-        serve_files = partial(web.serve_files, app, config.files, config.files_url, config.tls_files)
+        serve_files = partial(web.serve_files, app, config.files, config.files_url, config.tls_files, roster.on_effects)
         addresses["files"] = await nursery.start(serve_files)
     return addresses
 

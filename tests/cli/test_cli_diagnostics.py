@@ -86,6 +86,35 @@ async def test_diagnostics_come_and_firmware_goes(tmp_path: Path, solarocpp_cli:
         assert away.stderr == "solarocpp: There is no charger 'CP002'. Did you mean CP001?\n"
 
 
+async def test_what_a_charger_gives_up_is_over(tmp_path: Path, solarocpp_cli: Cli, running_server: Serve) -> None:
+    """It used to wait until its day was over, though the charger had said that nothing would come."""
+    nowhere = ("--files-url", "http://127.0.0.1:1")
+    async with with_charger(tmp_path, solarocpp_cli, running_server, *nowhere) as (server, command):
+        failed = await command("diagnostics", "CP001", exits=1)
+        assert failed.stderr == (
+            "solarocpp: CP001 gave up: the charger says UploadFailed. It may try again: solarocpp transfer list\n"
+        )
+        log = await command("diagnostics", "CP001", "--log", "security", exits=1)
+        assert "the charger says UploadFailure" in log.stderr
+        (tmp_path / "v2.bin").write_bytes(b"firmware v2")
+        await command("firmware", "add", str(tmp_path / "v2.bin"))
+        await command("firmware", "update", "CP001", "v2.bin", "--at", "2026-03-01")
+        with trio.fail_after(90):
+            while True:
+                rows = json.loads((await command("transfer", "list", "--format", "json")).stdout)
+                if rows[0]["state"] == "failed":
+                    break
+        assert [(row["purpose"], row["state"], row["remark"]) for row in rows] == [
+            ("firmware", "failed", "the charger says DownloadFailed"),
+            ("securityLog", "failed", "the charger says UploadFailure"),
+            ("diagnostics", "failed", "the charger says UploadFailed"),
+        ]
+        events = json.loads((await command("events", "--format", "json")).stdout)
+        ended = [event["message"] for event in events if event["name"] == "file_transfer_ended"]
+        assert "diagnostics: the charger says UploadFailed" in ended
+        assert server.log.count("file_transfer_ended") == 3
+
+
 async def test_charger_that_is_not_there_has_no_url(tmp_path: Path, solarocpp_cli: Cli, running_server: Serve) -> None:
     async with with_charger(tmp_path, solarocpp_cli, running_server) as (_, command):
         await command("charger", "add", "CP002")

@@ -250,7 +250,7 @@ async def _keep_store(services: Services) -> None:
     """What a store needs besides being written: old rows go, copies are made."""
     duration = services.config.duration
     kept = {name: duration(f"keep_{name}") for name in ("ledger", "datum", "event", "instruction")}
-    keep = Keep(**kept, configuration=kept["event"])  # both are what happened
+    keep = Keep(**kept, configuration=kept["event"], reservation=kept["instruction"])  # what happened, what was ordered
     every = duration("snapshot_every")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run_retention, services.store, keep, services.clock)

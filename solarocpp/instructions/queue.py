@@ -341,8 +341,19 @@ class InstructionQueue:
         }
         for key in [key for key, value in data.items() if value is None]:
             del data[key]
-        text = instruction.error or ""
-        return EventHappened(now, name, instruction.identifier or None, text, data, instruction.account_id)
+        return EventHappened(now, name, instruction.identifier or None, _said(instruction), data, instruction.account_id)
+
+
+def _said(instruction: Instruction) -> str:
+    """Says in a sentence what became of an instruction."""
+    if instruction.error:
+        return instruction.error
+    if instruction.state == "accepted":
+        return f"{instruction.action} was ordered by {instruction.requested_by}"
+    if instruction.result is None:
+        return f"{instruction.action} is {instruction.state}"
+    status = msgspec.json.decode(instruction.result).get("status")
+    return f"the charger answered {instruction.action}{'' if status is None else f': {status}'}"
 
 
 def _write_changes(con: Connection, instructions: Sequence[Instruction], events: Sequence[EventHappened]) -> None:

@@ -81,6 +81,7 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("charger", "adopt"),
         ("charger", "list"),
         ("charger", "remove"),
+        ("charger", "rotate-key"),
         ("charger", "set"),
         ("charger", "show"),
         ("check",),

@@ -17,6 +17,7 @@ ENDLESS = frozenset({"serve", "demo", "simulate", "tail"})
 # They name a server, a charger, a stream or a profile that is not there; their own tests run them.
 AWAY = frozenset(
     {
+        ("charger", "rotate-key"),
         ("instructions", "cancel"),
         ("instructions", "show"),
         ("limit",),

@@ -74,7 +74,10 @@ EVENTS: Mapping[str, EventName] = {
     # questions
     "answer_cut": EventName("warning", "a query failed after its first rows were sent, so the connection was cut"),
     # files
-    "file_transfer_ended": EventName("info", "a file of or for a charger is through, or its URL was cancelled"),
+    "file_transfer_ended": EventName(
+        "info", "a file of or for a charger is through, its URL was cancelled, or the charger says it failed"
+    ),
+    "file_transfer_not_stored": EventName("warning", "the disk refused that a charger gave a file up"),
     # certificates
     "certificate_issued": EventName("info", "a charger asked for a certificate and gets one; carries until when"),
     "certificate_refused": EventName("info", "a charger asked for a certificate and gets none; carries why"),

@@ -27,7 +27,7 @@ from solarocpp.ocpp.messages import (
     ACTIONS,
     OcppMessage,
 )
-from solarocpp.ocpp.redaction import REDACTED, secret_texts, without_secrets
+from solarocpp.ocpp.redaction import REDACTED, is_secret_key, secret_texts, without_secrets
 from solarocpp.registry import RegistrationStatus
 
 State = Literal["accepted", "waiting", "executing", "completed", "declined", "expired"]
@@ -48,7 +48,7 @@ FINAL: Final = frozenset(state for state, following in TRANSITIONS.items() if no
 
 SOLARNETWORK_STATES: Final[Mapping[State, str]] = MappingProxyType(
     {
-        "accepted": "Queued",
+        "accepted": "Received",  # what is for OCPP is never Queued: it is received as it is stored (spec 7.3, step 1)
         "waiting": "Received",
         "executing": "Executing",
         "completed": "Completed",
@@ -104,6 +104,9 @@ PAYLOAD_LIMIT: Final = 64_000
 """Bytes. A full local list of 500 tags is 40 KB; more than a charger's buffer helps nobody."""
 
 _NOT_WHILE_PENDING: Final = frozenset({"RemoteStartTransaction", "RemoteStopTransaction"})
+
+CANCELLED: Final = "cancelled by "
+"""How the error of an instruction begins that somebody took back; who follows."""
 
 _UNKNOWN_OUTCOME: Final = "unknown whether the charger did it: {what} while it was executing"
 
@@ -196,6 +199,17 @@ def read_order(action: str, payload: bytes) -> Order:
     except LocalProtocolError as exc:
         raise _refused(action, f"{action}: {exc}") from exc
     return Order(decoded.message, encoded, shown.decode())
+
+
+def flaw_of(refused: RegistryError, payload: bytes) -> str:
+    """Says what is wrong with an order that was refused, for where many can read it.
+
+    The reason may quote the payload, and what is no message yet has no field that is known to be a password.
+    """
+    text = payload.decode("utf-8", "replace")
+    if is_secret_key(text) or "://" in text:
+        return "what is wrong is not kept, since there may be a password in it; /api/instructions answers it"
+    return str(refused)
 
 
 # Repairs that are the sender's convenience; any other is a mistake that whoever orders should see.

@@ -40,6 +40,8 @@ _LAST_LOOK_S: Final = 0.8
 # Longer than the longest question the server allows.
 _ANSWER_TIMEOUT_S: Final = 60.0
 _SILENCE_S: Final = 45.0
+# Bound to all interfaces is reachable on this one, of the same family: a listener on `::` takes no IPv4.
+_LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 compared, not bound
 
 
 class Api:
@@ -292,8 +294,7 @@ def running_server(data: Path) -> Mapping[str, Any] | None:
 def url_of(server: Mapping[str, Any]) -> str:
     """Gives the URL of a server's API on this machine."""
     host, _, port = str(server["web"]).removeprefix("http://").rpartition(":")
-    # Bound to all interfaces is reachable on this one.
-    return f"http://{'127.0.0.1' if host in {'0.0.0.0', '[::]'} else host}:{port}"  # noqa: S104 compared, not bound
+    return f"http://{_LOOPBACK.get(host, host)}:{port}"
 
 
 def _token(where: Where) -> str:

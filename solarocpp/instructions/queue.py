@@ -21,6 +21,7 @@ import structlog
 import trio
 
 from solarocpp.central_system.instructions import (
+    CANCELLED,
     FINAL,
     TRANSITIONS,
     Instruction,
@@ -243,6 +244,24 @@ class InstructionQueue:
         self._take_in(instruction)
         return instruction
 
+    async def refuse(self, instruction: Instruction) -> Instruction:
+        """Writes down what was ordered and cannot be told to anybody, under a number and ended as it comes.
+
+        Raises:
+            StoreError: it could not be made durable.
+        """
+
+        def write(con: Connection) -> tuple[Instruction, Sequence[EventHappened]]:
+            made = msgspec.structs.replace(instruction, instruction_id=next_instruction_id(con))
+            events = self._events_of(made, made.status_date, None)
+            insert_instructions(con, [made])
+            insert_events(con, events)
+            return made, events
+
+        made, events = await self._store.write(write)
+        self._store.show_effects(events)
+        return made
+
     async def change(
         self, instruction: Instruction, outcome: Outcome, *, requested_by: str | None = None
     ) -> Instruction:
@@ -279,7 +298,7 @@ class InstructionQueue:
         if instruction is None or instruction.state not in {"accepted", "waiting"}:
             state = "has ended" if instruction is None or instruction.final else "is being executed"
             raise RegistryError("instruction", number, f"Instruction {number} {state}.", status=409)
-        outcome = Outcome("declined", error=f"cancelled by {requested_by}")
+        outcome = Outcome("declined", error=f"{CANCELLED}{requested_by}")
         with trio.CancelScope(shield=True):
             cancelled = await self.change(instruction, outcome, requested_by=requested_by)
         return cancelled  # noqa: RET504 within the scope, mypy would expect it to swallow what is raised
@@ -379,8 +398,20 @@ class InstructionQueue:
         }
         for key in [key for key, value in data.items() if value is None]:
             del data[key]
-        text = instruction.error or ""
-        return EventHappened(now, name, instruction.identifier, text, data, instruction.account_id)
+        identifier, account_id = instruction.identifier or None, instruction.account_id
+        return EventHappened(now, name, identifier, _said(instruction), data, account_id)
+
+
+def _said(instruction: Instruction) -> str:
+    """Says in a sentence what became of an instruction."""
+    if instruction.error:
+        return instruction.error
+    if instruction.state == "accepted":
+        return f"{instruction.action} was ordered by {instruction.requested_by}"
+    if instruction.result is None:
+        return f"{instruction.action} is {instruction.state}"
+    status = msgspec.json.decode(instruction.result).get("status")
+    return f"the charger answered {instruction.action}{'' if status is None else f': {status}'}"
 
 
 def _write_changes(con: Connection, instructions: Sequence[Instruction], events: Sequence[EventHappened]) -> None:

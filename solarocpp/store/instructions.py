@@ -58,7 +58,10 @@ def select_instructions(  # noqa: PLR0913 one argument a filter
     account_id: int | None = None,
     charger: str | None = None,
     number: int | None = None,
+    numbers: Collection[int] | None = None,
+    nodes: Collection[int] | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
     limit: int | None = None,
 ) -> list[T]:
     """Reads instructions as `kind`, by number; of more than `limit` the newest."""
@@ -67,7 +70,10 @@ def select_instructions(  # noqa: PLR0913 one argument a filter
         ('"accountId" = ?', account_id),
         ("identifier = ?", charger),
         ("created >= ?", since),
+        ("created < ?", until),
         ("list_contains(?, state)", list(states) or None),
+        (f'list_contains(?::BIGINT[], "{_KEY}")', None if numbers is None else list(numbers)),
+        ('list_contains(?::BIGINT[], "nodeId")', None if nodes is None else list(nodes)),
     ]
     asked = [(condition, value) for condition, value in filters if value is not None]
     where = " AND ".join(["true", *(condition for condition, _ in asked)])

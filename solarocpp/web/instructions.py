@@ -51,6 +51,9 @@ class Queue(Protocol):
     ) -> Instruction:
         """Takes an order in; durable when it returns."""
 
+    async def refuse(self, instruction: Instruction) -> Instruction:
+        """Writes down what was ordered and cannot be told to anybody."""
+
     async def cancel(self, number: int, *, requested_by: str) -> Instruction:
         """Takes back what was not sent yet."""
 

@@ -86,7 +86,7 @@ def test_only_what_the_table_says_follows(before: State, after: State) -> None:
 @pytest.mark.parametrize(
     ("state", "word"),
     [
-        ("accepted", "Queued"),
+        ("accepted", "Received"),
         ("waiting", "Received"),
         ("executing", "Executing"),
         ("completed", "Completed"),

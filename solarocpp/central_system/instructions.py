@@ -26,12 +26,9 @@ from solarocpp.ocpp.decoding import decode_request, encode_payload
 from solarocpp.ocpp.messages import (
     ACTIONS,
     OcppMessage,
-    RemoteStartTransactionRequest,
-    ResetRequest,
 )
 from solarocpp.ocpp.redaction import REDACTED, is_secret_key, secret_texts, without_secrets
 from solarocpp.registry import RegistrationStatus
-from solarocpp.store.effects import ConnectorStatusChanged, Effect, SessionStarted
 
 State = Literal["accepted", "waiting", "executing", "completed", "declined", "expired"]
 
@@ -292,59 +289,6 @@ def outcome_of_restart(instruction: Instruction) -> Outcome:
     return Outcome("declined", error=_UNKNOWN_OUTCOME.format(what="the server stopped"))
 
 
-# -- effects ---------------------------------------------------------------------------------------------
-#
-# SetChargingProfile is not watched: a limit shows in the readings only if the car took more than it before, and
-# readings come minutes apart; "no effect" would mostly be false.
-
-SEEN: Final = "seen"
-
-
-class StartSought(NamedTuple):
-    """A session, or a connector that prepares for one."""
-
-    connector_id: int | None
-    within_s: float = 90.0
-    """ConnectionTimeOut, after which chargers give up on a plug, is 60 s in most (OCPP 1.6 §9.1.8)."""
-
-
-class RestartSought(NamedTuple):
-    """A new link, or a boot on the same one."""
-
-    within_s: float = 180.0
-    """A charger with a Linux inside and a modem needs two minutes."""
-
-
-Sought = StartSought | RestartSought
-
-
-def sought_effect(request: OcppMessage) -> Sought | None:
-    """Tells what should be seen soon if the charger accepts and does this; None: nothing that can be seen."""
-    match request:
-        case RemoteStartTransactionRequest():
-            return StartSought(request.connector_id)
-        case ResetRequest():
-            return RestartSought()
-        case _:
-            return None
-
-
 def accepts(confirmation: OcppMessage) -> bool:
     """Tells whether a charger says that it will do it."""
     return getattr(confirmation, "status", None) == "Accepted"
-
-
-def shows_start(sought: StartSought, effect: Effect) -> bool:
-    """Tells whether what a charger said is the start that was sought."""
-    match effect:
-        case SessionStarted():
-            return sought.connector_id in {None, effect.connector_id}
-        case ConnectorStatusChanged(status="Preparing" | "Charging" | "SuspendedEV" | "SuspendedEVSE"):
-            return sought.connector_id in {None, effect.connector_id}
-        case _:
-            return False
-
-
-def missing_effect(sought: Sought) -> str:
-    """Says that nothing came of it."""
-    return f"accepted, no effect after {sought.within_s:g} s"

@@ -31,6 +31,7 @@ from solarocpp.central_system.instructions import (
     outcome_of_restart,
     read_order,
 )
+from solarocpp.central_system.signs import WATCHED
 from solarocpp.errors import RegistryError, StoreError
 from solarocpp.instructions.announcements import event_of, events_of
 from solarocpp.instructions.key_rotations import KeyRotations
@@ -45,8 +46,10 @@ from solarocpp.store.instructions import (
     insert_instruction_secret,
     insert_instructions,
     next_instruction_id,
+    select_began_since,
     select_instruction_secrets,
     select_instructions,
+    select_unwatched,
     update_instructions,
 )
 from solarocpp.store.registry import Connection
@@ -59,6 +62,9 @@ USUAL_EXPIRY: Final = timedelta(days=1)
 """A charger that is away longer is away for a reason, and what was wanted then surprises people now."""
 LONGEST_EXPIRY: Final = timedelta(days=30)
 """For a charger in a garage that is closed for a month."""
+
+LOOKED_BACK: Final = timedelta(days=1)
+"""What was accepted before, and was looked for when the server ended, is of no interest to anybody any more."""
 
 UNFINISHED: Final = frozenset(TRANSITIONS) - FINAL
 
@@ -138,6 +144,19 @@ class InstructionQueue:
         if ended is not None:
             with trio.move_on_after(seconds):
                 await ended.wait()
+
+    async def unwatched(self) -> list[tuple[Instruction, bool]]:
+        """Lists what was accepted not long ago and nobody saw the end of, and whether a session began since."""
+        since = self._clock() - LOOKED_BACK
+
+        def ask(con: Connection) -> list[tuple[Instruction, bool]]:
+            rows = select_unwatched(con, Instruction, WATCHED, since)
+            return [
+                (row, row.action == "RemoteStartTransaction" and select_began_since(con, row.instruction_id))
+                for row in rows
+            ]
+
+        return await self._store.read(ask)
 
     def withdraw(self, number: int, reason: str) -> None:
         """Has an instruction declined rather than sent, or sent again; what is on its way now ends as it does."""

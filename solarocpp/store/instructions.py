@@ -84,6 +84,28 @@ def select_instructions(  # noqa: PLR0913 one argument a filter
     return [_read(row, kind) for row in reversed(found)]
 
 
+def select_unwatched(con: Connection, kind: type[T], actions: Collection[str], since: datetime) -> list[T]:
+    """Reads what was accepted after `since` and has no effect noted, neither way."""
+    found = con.execute(
+        f"SELECT {quoted(_COLUMNS)} FROM instruction WHERE state = 'completed' AND effect IS NULL "
+        "AND list_contains(?, action) AND (result ->> '$.status') = 'Accepted' AND \"statusDate\" >= ? "
+        f'ORDER BY "{_KEY}"',
+        [list(actions), since],
+    ).fetchall()
+    return [_read(row, kind) for row in found]
+
+
+def select_began_since(con: Connection, number: int) -> bool:
+    """Tells whether a session began where and after an instruction to start one was given."""
+    row = con.execute(
+        'SELECT count(*) FROM instruction i JOIN "chargeSession" s ON s."chargerId" = i."chargerId" '
+        f'WHERE i."{_KEY}" = ? AND s.started >= i.created '
+        'AND coalesce(CAST(i.payload ->> \'$.connectorId\' AS INTEGER), s."connectorId") = s."connectorId"',
+        [number],
+    ).fetchone()
+    return row is not None and row[0] > 0
+
+
 def insert_instruction_secret(con: Connection, number: int, payload: str) -> None:
     """Keeps a request that holds a secret; in the secrets database."""
     insert_rows(con, "instructionSecret", [{_KEY: number, "payload": payload}])

@@ -131,7 +131,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     keep_event: str = "1y"
     """Who was refused and what was odd, and past values of configuration keys; attackers write some, too."""
     keep_instruction: str = "30d"
-    """What chargers were told, from its end: as the reference system does (spec 7.4)."""
+    """What chargers were told, from its end, as the reference system does (spec 7.4); and reservations."""
     snapshot_every: str = "off"
     """A copy takes as much disk as the store, so somebody should want it."""
     snapshot_keep: int = 7

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -32,6 +32,7 @@ from solarocpp.central_system.instructions import (
     read_order,
 )
 from solarocpp.errors import RegistryError, StoreError
+from solarocpp.instructions.key_rotations import KeyRotations
 from solarocpp.ocpp.messages import OcppMessage
 from solarocpp.registry import Charger, Registry
 from solarocpp.registry.durable import durably
@@ -90,7 +91,12 @@ class InstructionQueue:
         self._turn = trio.Lock()
         self.on_change: Callable[[int], None] | None = None
         """Told the charger whose instructions changed, by whoever delivers them; must not wait."""
+        self.on_ended: list[Callable[[Instruction], Awaitable[None]]] = []
+        """Awaited with each instruction that has ended, before those who wait for that are told."""
+        self._withdrawn: dict[int, str] = {}
         self._load()
+        # No queue is without: what tells a key that was used meanwhile must not be sent again.
+        self.keys = KeyRotations(self, registry, store, clock)
 
     # -- questions
 
@@ -112,8 +118,11 @@ class InstructionQueue:
         """Gives the request to send, secrets and all.
 
         Raises:
-            RegistryError: this version cannot send it.
+            RegistryError: this version cannot send it, or it was withdrawn.
         """
+        if instruction.instruction_id in self._withdrawn:
+            reason = self._withdrawn[instruction.instruction_id]
+            raise RegistryError("instruction", instruction.instruction_id, reason)
         payload = self._secrets.get(instruction.instruction_id, instruction.payload)
         return read_order(instruction.action, payload.encode()).message
 
@@ -129,10 +138,27 @@ class InstructionQueue:
             with trio.move_on_after(seconds):
                 await ended.wait()
 
+    def withdraw(self, number: int, reason: str) -> None:
+        """Has an instruction declined rather than sent, or sent again; what is on its way now ends as it does."""
+        if number in self._open:
+            self._withdrawn[number] = reason
+            self._announce(self._open[number].charger_id)
+
     # -- changes
 
-    async def submit(
-        self, order: Order, *, action: str, charger: Charger, requested_by: str, expires: datetime | None = None
+    async def reserve(self) -> int:
+        """Gives a number to `submit` with, for whoever must write it down before the instruction is there."""
+        return await self._store.write(next_instruction_id)
+
+    async def submit(  # noqa: PLR0913 one argument a thing an instruction says
+        self,
+        order: Order,
+        *,
+        action: str,
+        charger: Charger,
+        requested_by: str,
+        expires: datetime | None = None,
+        number: int | None = None,
     ) -> Instruction:
         """Takes an order in; durable when it returns.
 
@@ -152,13 +178,20 @@ class InstructionQueue:
         self._coming[charger.charger_id] += 1
         try:
             with trio.CancelScope(shield=True):  # it is an instruction, be whoever ordered it gone
-                made = await self._make(order, action, charger, requested_by, now, expires)
+                made = await self._make(order, action, charger, requested_by, now, expires, number)
             return made  # noqa: RET504 within the scope, mypy would expect it to swallow what is raised
         finally:
             self._coming[charger.charger_id] -= 1
 
     async def _make(  # noqa: PLR0913, PLR0917 what an instruction begins with
-        self, order: Order, action: str, charger: Charger, requested_by: str, now: datetime, expires: datetime
+        self,
+        order: Order,
+        action: str,
+        charger: Charger,
+        requested_by: str,
+        now: datetime,
+        expires: datetime,
+        reserved: int | None,
     ) -> Instruction:
         def make(number: int) -> Instruction:
             return Instruction(
@@ -183,12 +216,12 @@ class InstructionQueue:
             return instruction
 
         if order.secret:
-            number, whole = await self._store.write(next_instruction_id), order.payload.decode()
+            number, whole = await self.reserve() if reserved is None else reserved, order.payload.decode()
             await self._store.secrets.write(lambda con: insert_instruction_secret(con, number, whole))
             instruction = await self._store.write(partial(write, number=number))
             self._secrets[number] = whole
         else:
-            instruction = await self._store.write(write)
+            instruction = await self._store.write(partial(write, number=reserved))
         self._take_in(instruction)
         return instruction
 
@@ -287,6 +320,11 @@ class InstructionQueue:
         del self._open[number], numbers[number]
         if not numbers:
             del self._of_charger[instruction.charger_id]
+        self._withdrawn.pop(number, None)
+        for heed in self.on_ended:
+            # What is not written down now is at the next start: the instruction has ended all the same.
+            with contextlib.suppress(StoreError):
+                await heed(instruction)
         self._ended.pop(number).set()
         self._announce(instruction.charger_id)
         if self._secrets.pop(number, None) is not None:
@@ -341,8 +379,20 @@ class InstructionQueue:
         }
         for key in [key for key, value in data.items() if value is None]:
             del data[key]
-        text = instruction.error or ""
-        return EventHappened(now, name, instruction.identifier or None, text, data, instruction.account_id)
+        identifier, account_id = instruction.identifier or None, instruction.account_id
+        return EventHappened(now, name, identifier, _said(instruction), data, account_id)
+
+
+def _said(instruction: Instruction) -> str:
+    """Says in a sentence what became of an instruction."""
+    if instruction.error:
+        return instruction.error
+    if instruction.state == "accepted":
+        return f"{instruction.action} was ordered by {instruction.requested_by}"
+    if instruction.result is None:
+        return f"{instruction.action} is {instruction.state}"
+    status = msgspec.json.decode(instruction.result).get("status")
+    return f"the charger answered {instruction.action}{'' if status is None else f': {status}'}"
 
 
 def _write_changes(con: Connection, instructions: Sequence[Instruction], events: Sequence[EventHappened]) -> None:

@@ -81,7 +81,7 @@ def datums(  # noqa: PLR0913 -- one argument a filter
     names = choose_properties(rows.columns, properties)
     if aggregate is not None:
         return _roll_up(streams, rows.columns, names, find_name(aggregate, PERIODS), stitched=stitched)
-    for condition in streams.zones.conditions("created", streams.span):
+    for condition in streams.zones.by_node("created", streams.span):
         rows = rows.filter(condition)
     spelled = (quote(name) if name in rows.columns else f"NULL::DOUBLE AS {quote(name)}" for name in names)
     return rows.project(", ".join((*map(quote, KEYS), *spelled))).order('created, "nodeId", "sourceId"')

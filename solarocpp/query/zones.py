@@ -95,8 +95,12 @@ class Zones(NamedTuple):
         conditions = [] if since is None else [column(name) >= value(since)]
         conditions += [] if until is None else [column(name) < value(until)]
         # DuckDB skips blocks of rows by the plain limits alone.
+        return [*conditions, *self.by_node(name, span)]
+
+    def by_node(self, name: str, span: TimeRange) -> list[Expression]:
+        """Limits the time column `name`, within the widest range, to each node's own; nothing if all have the same."""
         exact = self.within(f'epoch_us("{name}")', span)
-        return [*conditions, SQLExpression(exact)] if exact.startswith("CASE") else conditions
+        return [SQLExpression(exact)] if exact.startswith("CASE") else []
 
     def widest(self, span: TimeRange) -> TimeRange:
         """Gives the range that covers `span` at every node, both ends aware UTC."""

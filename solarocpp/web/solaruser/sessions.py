@@ -16,6 +16,7 @@ import solarocpp.query as q
 from solarocpp.registry import Registry
 from solarocpp.store import Store
 from solarocpp.store.effects import SessionEnded
+from solarocpp.store.rebuild.endings import event_of_ending
 from solarocpp.web.access import LOOKS, Caller
 from solarocpp.web.management import Clock
 from solarocpp.web.solaruser.criteria import DATES, PAGE, SORTS, Criteria, either, filtered_by
@@ -149,7 +150,7 @@ async def end_session(  # noqa: PLR0913 one argument a dependency
     """Ends a session now; true if it was running. The charger is not told, and no datum is made.
 
     Parameters come in the query or as a form. What its charger sends about it later counts as late, as after any
-    other end. A `rebuild` over that time reads the messages of the charger again, and so leaves the session open.
+    other end.
     """
     given = {name: request.query_params.get(name) for name in ("id", "endReason", "endAuthId")}
     form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
@@ -166,7 +167,9 @@ async def end_session(  # noqa: PLR0913 one argument a dependency
     ended = SessionEnded(key, max(clock(), row.started), reason, token, None)
     if ending is not None and not ending(ended):
         return Answered(data=False)
-    store.record(None, [ended])
+    chargers = registry.chargers(caller.managed)
+    charger = next((each.identifier for each in chargers if each.charger_id == row.charger_id), None)  # None: removed
+    store.record(None, [ended, event_of_ending(ended, clock(), charger, caller.managed, caller.who)])
     await store.settle()
     return Answered(data=True)
 

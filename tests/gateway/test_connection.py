@@ -123,6 +123,11 @@ class Defective(CentralSystem):
             raise ZeroDivisionError("secret inside")
         return super().answer(charger, request, received)
 
+    def learn(self, charger: Any, request: Any, confirmation: Any, received: datetime) -> Any:
+        if type(request).__name__ == "GetDiagnosticsRequest":
+            raise ZeroDivisionError("secret inside")
+        return super().learn(charger, request, confirmation, received)
+
 
 class TestDefect:
     @pytest.fixture
@@ -135,6 +140,23 @@ class TestDefect:
             assert (code, unique_id, error, details) == (4, "m", "InternalError", {})
             assert "secret" not in description
             assert (await exchange(ws, [2, "h", "Heartbeat", {}]))[:2] == [3, "h"]
+
+    async def test_an_answer_nobody_can_take_ends_the_link_and_the_call(self, server: Server) -> None:
+        """Whoever waits for it must not wait for ever: an instruction would hold up all that come after it (Q77)."""
+        ended: list[NotConnected] = []
+
+        async def call() -> None:
+            with pytest.raises(NotConnected) as lost:
+                await server.services.roster.call(1, GetDiagnosticsRequest("ftp://a/in"))
+            ended.append(lost.value)
+
+        async with server.connect() as ws:
+            with trio.fail_after(5):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(call)
+                    asked = json.loads(await ws.get_message())
+                    await ws.send_message(json.dumps([3, asked[1], {}]))
+        assert [lost.sent for lost in ended] == [True]
 
 
 async def test_rubbish_is_answered_and_the_link_lives(server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,34 @@ async def test_a_secret_reaches_the_charger_and_nobody_else(tmp_path: Path) -> N
         )
         assert "hunter2" not in kept[0][0]
         assert told.store.secrets.read_now(select_instruction_secrets) == {}
+
+
+async def test_an_answer_that_is_longer_than_the_specification_allows_is_kept_as_it_is(told: Told) -> None:
+    """ABB's values are longer than 500 characters (Q46); whoever asked wants them, and everybody else their server."""
+    number = await told.order("GetConfiguration", {"key": ["SupportedFeatureProfiles"]})
+    async with told.booted() as charge_point:
+        value = "Core," * 200
+        told_by_it = {"key": "SupportedFeatureProfiles", "readonly": True, "value": value}
+        await charge_point.answers("GetConfiguration", {"configurationKey": [told_by_it], "unknownKey": ["k" * 60]})
+        ended = await told.ended(number)
+        assert (ended.state, json.loads(ended.result or "")) == (
+            "completed",
+            {"configurationKey": [told_by_it], "unknownKey": ["k" * 60]},
+        )
+
+
+async def test_a_long_answer_with_a_password_is_kept_without_it(told: Told) -> None:
+    number = await told.order("GetConfiguration")
+    async with told.booted() as charge_point:
+        keys = [
+            {"key": "AuthorizationKey", "readonly": False, "value": "hunter2hunter2"},
+            {"key": "Vendor", "readonly": True, "value": "v" * 600},
+        ]
+        await charge_point.answers("GetConfiguration", {"configurationKey": keys})
+        assert (await told.ended(number)).state == "completed"
+        shown = {"configurationKey": [{**keys[0], "value": "[redacted]"}, keys[1]]}
+        rows = await told.rows("SELECT answer FROM ledger WHERE direction = 'out'")
+        assert [json.loads(answer)[2] for (answer,) in rows] == [shown]
 
 
 async def test_a_secret_without_its_instruction_is_forgotten_at_the_next_start(tmp_path: Path) -> None:

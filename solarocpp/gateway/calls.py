@@ -94,6 +94,7 @@ class OutgoingCalls:
         finally:
             if self._waiting.pop(ticket.unique_id, None) is not None:
                 self._peer.cancel(ticket)  # whoever asked does not wait any more (Q77)
+                self._pump()
         if isinstance(waiting.outcome, CallFailed):
             raise waiting.outcome
         assert waiting.outcome is not None  # noqa: S101 resolve() sets it before the event

@@ -297,6 +297,22 @@ async def test_our_calls_are_answered_one_at_a_time(server: Server) -> None:
         nursery.cancel_scope.cancel()
 
 
+async def test_a_call_nobody_waits_for_any_more_holds_up_none(server: Server) -> None:
+    """Q77: the next one leaves at once, not with the next ping."""
+    roster = server.services.roster
+    async with server.connect() as ws, trio.open_nursery() as nursery:
+        with trio.CancelScope() as given_up, trio.fail_after(5):
+            async with trio.open_nursery() as waiting:
+                waiting.start_soon(roster.call, 1, GetConfigurationRequest(key=("a",)))
+                assert json.loads(await ws.get_message())[3] == {"key": ["a"]}
+                nursery.start_soon(roster.call, 1, GetConfigurationRequest(key=("b",)))
+                await trio.testing.wait_all_tasks_blocked()
+                given_up.cancel()
+        with trio.fail_after(5):
+            assert json.loads(await ws.get_message())[3] == {"key": ["b"]}
+        nursery.cancel_scope.cancel()
+
+
 async def test_secrets_of_a_configuration_are_not_recorded(server: Server) -> None:
     """Promise 5: neither the key we set, nor the passwords a charger tells with the rest of its configuration."""
     roster = server.services.roster

@@ -32,6 +32,7 @@ from solarocpp.central_system.instructions import (
 )
 from solarocpp.errors import RegistryError, StoreError
 from solarocpp.ocpp.messages import OcppMessage
+from solarocpp.ocpp.redaction import is_blanked
 from solarocpp.registry import Charger, Registry
 from solarocpp.registry.durable import durably
 from solarocpp.store import Store
@@ -111,10 +112,14 @@ class InstructionQueue:
         """Gives the request to send, secrets and all.
 
         Raises:
-            RegistryError: this version cannot send it.
+            RegistryError: this version cannot send it, or its secret is lost: the store may be a copy without secrets.
         """
-        payload = self._secrets.get(instruction.instruction_id, instruction.payload)
-        return read_order(instruction.action, payload.encode()).message
+        number = instruction.instruction_id
+        message = read_order(instruction.action, self._secrets.get(number, instruction.payload).encode()).message
+        if number not in self._secrets and is_blanked(message):
+            text = f"{instruction.action}: its secret is lost; order it again."
+            raise RegistryError("instruction", number, text)
+        return message
 
     @property
     def executing(self) -> int:

@@ -110,6 +110,27 @@ async def test_a_long_answer_with_a_password_is_kept_without_it(told: Told) -> N
         assert [json.loads(answer)[2] for (answer,) in rows] == [shown]
 
 
+@pytest.mark.parametrize(
+    ("action", "payload"),
+    [
+        ("ChangeConfiguration", KEY),
+        ("GetDiagnostics", {"location": "ftp://depot:hunter2@files/in"}),
+        ("GetDiagnostics", {"location": "https://files/in?token=hunter2"}),
+        ("GetDiagnostics", {"location": "http://box/files/" + "x" * 43}),
+    ],
+)
+async def test_what_lost_its_secret_is_not_sent(tmp_path: Path, action: str, payload: dict[str, str]) -> None:
+    """The main database may come from a copy, without the secrets: a charger must not get `[redacted]` as its key."""
+    data = tmp_path / "data"
+    async with telling(data) as told:
+        number = await told.order(action, payload)
+        await told.store.secrets.write(lambda con: con.execute('DELETE FROM "instructionSecret"'))
+    async with telling(data) as told, told.booted() as charge_point:
+        assert await charge_point.hears_nothing()
+        ended = await told.ended(number)
+        assert (ended.state, ended.error) == ("declined", f"{action}: its secret is lost; order it again.")
+
+
 async def test_a_secret_without_its_instruction_is_forgotten_at_the_next_start(tmp_path: Path) -> None:
     """A process that ended between its two files."""
     data = tmp_path / "data"

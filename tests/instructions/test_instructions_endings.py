@@ -152,6 +152,16 @@ async def test_a_stop_waits_for_what_is_executing_and_begins_nothing(told: Told)
         assert (await told.stored(second)).state == "accepted"
 
 
+async def test_a_stop_does_not_wait_for_what_lost_its_link(told: Told) -> None:
+    """What may be sent again is, after the next start; nothing is to be waited for."""
+    number = await told.order("ClearCache")
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery, told.booted() as charge_point:
+            await charge_point.told()
+            nursery.start_soon(told.delivery.finish, 60.0)
+    assert (await told.stored(number)).state == "waiting"
+
+
 async def test_a_stop_does_not_wait_for_ever(told: Told) -> None:
     await told.order("Reset", {"type": "Soft"})
     async with told.booted() as charge_point:

@@ -65,6 +65,11 @@ def _scrubbed(value: object) -> object:
     return value
 
 
+def shown_frame(text: str) -> str:
+    """Gives as much of a frame that cannot be read as may be shown: nobody can tell which of its texts is a secret."""
+    return text.partition("{")[0] + REDACTED if is_secret_key(text) else text
+
+
 def is_blanked(message: object) -> bool:
     """Tells whether a message is without secrets that it had: a charger must not be sent what stands in their place."""
     match message:

@@ -366,6 +366,24 @@ async def test_passwords_in_a_url_are_sent_and_not_recorded(
     assert "cret" not in str(await server.rows("SELECT message, data FROM event"))
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"key":"AuthorizationKey","readonly":false,"value":"told-secret"}',
+        '{"value":"told-secret","key":"WiFi_Password"}',
+    ],
+)
+async def test_secrets_in_what_nobody_can_read_are_not_recorded(server: Server, row: str) -> None:
+    """What is no message has no fields to blank: where the name of a secret is in it, the event shows its beginning."""
+    async with server.connect() as ws:
+        await ws.send_message(f'["3","7",{{"configurationKey":[{row}]}}]')
+        with trio.fail_after(5):
+            assert json.loads(await ws.get_message())[2] == "FormationViolation"
+    assert await server.rows("SELECT data->>'frame' FROM event WHERE name = 'call_refused'") == [
+        ('["3","7",[redacted]',)
+    ]
+
+
 async def test_a_one_time_url_is_not_recorded(server: Server) -> None:
     """Whoever read it in the ledger could send a file in the charger's name, until the charger has."""
     secret = secrets.token_urlsafe(32)

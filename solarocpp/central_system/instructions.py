@@ -22,7 +22,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from solarocpp.errors import CallFailed, LocalProtocolError, NotConnected, ProtocolViolation, RegistryError
-from solarocpp.ocpp.decoding import decode_request, encode_payload
+from solarocpp.ocpp.decoding import decode_request, encode_as_told, encode_payload
 from solarocpp.ocpp.messages import (
     ACTIONS,
     OcppMessage,
@@ -262,7 +262,7 @@ class Outcome(NamedTuple):
 
 def outcome_of_answer(confirmation: OcppMessage) -> Outcome:
     """An answer completes it, whatever its status says."""
-    return Outcome("completed", result=encode_payload(without_secrets(confirmation)).decode())
+    return Outcome("completed", result=encode_as_told(without_secrets(confirmation)).decode())
 
 
 def outcome_of_failure(failed: CallFailed, request: OcppMessage, attempts: int) -> Outcome:

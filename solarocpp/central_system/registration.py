@@ -86,7 +86,8 @@ def count_connectors(confirmation: GetConfigurationConfirmation, scene: Scene) -
     for key in confirmation.configuration_key:
         if key.key.strip().casefold() == CONNECTOR_COUNT_KEY.casefold():
             text = (key.value or "").strip().strip('"')
-            if text.isdecimal() and 0 < int(text) <= _MOST_CONNECTORS:
+            # Longer numbers are garbled; those of thousands of digits int() refuses to read.
+            if text.isdecimal() and len(text) <= 9 and 0 < int(text) <= _MOST_CONNECTORS:
                 return (ConnectorsCounted(scene.charger.charger_id, int(text)),)
     return ()
 

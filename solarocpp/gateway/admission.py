@@ -34,6 +34,7 @@ from solarocpp.gateway.handshake import (
 )
 from solarocpp.gateway.listener import Listener
 from solarocpp.gateway.opening import Arrival
+from solarocpp.gateway.pace import Pace
 from solarocpp.gateway.peers import Peer, PeerCertificate
 from solarocpp.gateway.proxies import TrustedProxies, passed_certificate, read_forwarding
 from solarocpp.gateway.refusals import Refused, refusal_response, refused
@@ -66,7 +67,7 @@ class Gateway:
         ConfigError: certificates, proxies or leniences in the configuration cannot be used.
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, pace: Pace | None = None) -> None:
         config = services.config
         self._services = services
         self._rules = rules_of(config)
@@ -74,7 +75,7 @@ class Gateway:
         self._throttle = Throttle(config)
         self._tls = TlsKeeper(config)
         self._book = DoorBook(self._record, services.clock)
-        self._listener = Listener(config, self._tls, self._book, self._receive)
+        self._listener = Listener(config, self._tls, self._book, self._receive, pace)
         self._links: set[Link] = set()  # those that still shake hands, too
         self._room = Room(config)
         self._checks_of: WeakValueDictionary[str, trio.CapacityLimiter] = WeakValueDictionary()  # by line

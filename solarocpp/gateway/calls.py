@@ -13,7 +13,7 @@ import trio
 
 from solarocpp.errors import CallExpired, CallFailed, CallRefused, NotConnected, ProtocolViolation
 from solarocpp.gateway.services import Services
-from solarocpp.ocpp.decoding import decode_confirmation, encode_payload
+from solarocpp.ocpp.decoding import decode_confirmation, encode_as_told, encode_payload
 from solarocpp.ocpp.frames import CallError, CallResult, format_call, format_result
 from solarocpp.ocpp.messages import OcppMessage
 from solarocpp.ocpp.redaction import without_secrets
@@ -94,6 +94,7 @@ class OutgoingCalls:
         finally:
             if self._waiting.pop(ticket.unique_id, None) is not None:
                 self._peer.cancel(ticket)  # whoever asked does not wait any more (Q77)
+                self._pump()
         if isinstance(waiting.outcome, CallFailed):
             raise waiting.outcome
         assert waiting.outcome is not None  # noqa: S101 resolve() sets it before the event
@@ -101,10 +102,9 @@ class OutgoingCalls:
 
     def answered(self, ticket: Ticket, result: CallResult | CallError, text: str) -> None:
         """Gives the answer to whoever waits for it; `text` is the frame as it came, for the ledger."""
-        waiting = self._waiting.pop(ticket.unique_id)
-        outcome = self._outcome(ticket, waiting.request, result, text)
+        outcome = self._outcome(ticket, self._waiting[ticket.unique_id].request, result, text)
         self._tally.asked(ticket.action, "refused" if isinstance(outcome, CallFailed) else "answered")
-        waiting.resolve(outcome)
+        self._waiting.pop(ticket.unique_id).resolve(outcome)
         self._pump()
 
     def next_deadline(self) -> float | None:
@@ -126,6 +126,10 @@ class OutgoingCalls:
             self._tally.asked(ticket.action, "lost")
             lost = NotConnected(self._identifier, ticket.action, sent=ticket.deadline is not None)
             self._waiting.pop(ticket.unique_id).resolve(lost)
+        # An answer that ended the link, by a defect of ours: whoever waits for it must not wait for ever (Q77).
+        for waiting in self._waiting.values():
+            waiting.resolve(NotConnected(self._identifier, action_of(waiting.request), sent=True))
+        self._waiting.clear()
 
     def _pump(self) -> None:
         frame = self._peer.to_send(trio.current_time())
@@ -174,4 +178,4 @@ def action_of(request: OcppMessage) -> str:
 def _told(ticket: Ticket, confirmation: OcppMessage, text: str) -> str:
     """Gives an answer as it came, but for secrets: some chargers tell their whole configuration, passwords included."""
     plain = without_secrets(confirmation)
-    return text if plain is confirmation else format_result(ticket.unique_id, encode_payload(plain)).decode()
+    return text if plain is confirmation else format_result(ticket.unique_id, encode_as_told(plain)).decode()

@@ -21,6 +21,7 @@ from solarocpp.gateway.services import Services
 from solarocpp.gateway.websocket import WebSocket
 from solarocpp.ocpp.decoding import Repair
 from solarocpp.ocpp.lenience import LENIENCES
+from solarocpp.ocpp.redaction import shown_frame
 from solarocpp.store.effects import EventHappened
 
 FRAME_KEPT = 1000
@@ -151,7 +152,7 @@ class LinkJournal:
                 "action": action,
                 "code": violation.code,
                 "description": violation.description,
-                "frame": text[:FRAME_KEPT],
+                "frame": shown_frame(text)[:FRAME_KEPT],
             },
         )
 

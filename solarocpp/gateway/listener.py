@@ -34,17 +34,23 @@ class Listener:
         tls: the context that new connections take.
         book: where it is noted what came to nothing.
         receive: takes an arrival and keeps its connection as long as it likes; it is closed afterwards.
+        pace: how many are opened at a time; None: as the configuration says.
     """
 
     def __init__(
-        self, config: Config, tls: TlsKeeper, book: DoorBook, receive: Callable[[Arrival], Awaitable[None]]
+        self,
+        config: Config,
+        tls: TlsKeeper,
+        book: DoorBook,
+        receive: Callable[[Arrival], Awaitable[None]],
+        pace: Pace | None = None,
     ) -> None:
         self._config = config
         self._tls = tls
         self._book = book
         self._receive = receive
         self._trusted = TrustedProxies(config.trusted_proxies)
-        self._pace = Pace(config.openings_at_once)
+        self._pace = pace or Pace(config.openings_at_once)
 
     async def serve(
         self,

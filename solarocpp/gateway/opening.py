@@ -17,7 +17,7 @@ import msgspec
 import trio
 
 from solarocpp.gateway.door import DoorBook
-from solarocpp.gateway.pace import SILENT_S, Pace
+from solarocpp.gateway.pace import Pace
 from solarocpp.gateway.peers import Peer
 from solarocpp.gateway.proxies import (
     V1_LONGEST,
@@ -116,7 +116,7 @@ class Opening:
 
     async def _look_first(self) -> bytes:
         """Waits for the first bytes; nothing where too many of this address are silent."""
-        with trio.move_on_after(SILENT_S):
+        with trio.move_on_after(self._pace.silent_s):
             return await self._look()
         with self._pace.silent(address_key(self.peer.host)) as scope, scope:
             return await self._look()

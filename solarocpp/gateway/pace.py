@@ -25,11 +25,21 @@ class Pace:
     """Gives out turns, first come, first served, and counts who is silent.
 
     Args:
-        openings_at_once: turns that are out at a time; one is over after `YOUNG_S`, at the latest.
+        openings_at_once: turns that are out at a time; one is over after `young_s`, at the latest.
     """
 
-    def __init__(self, openings_at_once: int) -> None:
+    def __init__(
+        self,
+        openings_at_once: int,
+        *,
+        young_s: float = YOUNG_S,
+        silent_s: float = SILENT_S,
+        most_silent: int = MOST_SILENT,
+    ) -> None:
         self._limit = openings_at_once
+        self._young_s = young_s
+        self.silent_s = silent_s
+        self._most_silent = most_silent
         self._since: dict[object, float] = {}  # oldest first
         self._line = trio.StrictFIFOLock()
         self._first = trio.lowlevel.ParkingLot()  # of the line; the others wait for the lock
@@ -48,12 +58,12 @@ class Pace:
 
     async def _wait_room(self) -> None:
         while True:
-            grown_up = trio.current_time() - YOUNG_S
+            grown_up = trio.current_time() - self._young_s
             for taker in [taker for taker, since in self._since.items() if since <= grown_up]:
                 del self._since[taker]
             if len(self._since) < self._limit:
                 return
-            with trio.move_on_at(next(iter(self._since.values())) + YOUNG_S):
+            with trio.move_on_at(next(iter(self._since.values())) + self._young_s):
                 await self._first.park()
 
     @contextmanager
@@ -62,7 +72,7 @@ class Pace:
         scope = trio.CancelScope()
         silent = self._silent.setdefault(line, {})
         silent[scope] = None
-        if len(silent) > MOST_SILENT:
+        if len(silent) > self._most_silent:
             longest = next(iter(silent))
             del silent[longest]
             longest.cancel()

@@ -94,13 +94,17 @@ class Delivery:
 
     def _attend(self, charger_id: int) -> None:
         """Something is different with the instructions of a charger."""
-        self._idle.set()
-        self._idle = trio.Event()
+        self._note_rest()
         if charger_id in self._bells:
             self._ring(charger_id)
         elif self._nursery is not None and not self._stopping:
             self._bells[charger_id] = trio.Event()
             self._nursery.start_soon(self._serve, charger_id)
+
+    def _note_rest(self) -> None:
+        """Has `finish` look again whether something is executing."""
+        self._idle.set()
+        self._idle = trio.Event()
 
     def _ring(self, charger_id: int) -> None:
         bell = self._bells.get(charger_id)
@@ -175,6 +179,7 @@ class Delivery:
                 self._sightings.end(sighting)
         ended = await self._settle(executing, outcome)
         if not ended.final:  # a link that ends is told of, but it may be in the middle of that
+            self._note_rest()
             with trio.move_on_after(RETRY_S):
                 await self._bells[head.charger_id].wait()
         if sighting is not None and accepted and self._nursery is not None:

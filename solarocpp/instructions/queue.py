@@ -36,6 +36,7 @@ from solarocpp.errors import RegistryError, StoreError
 from solarocpp.instructions.announcements import event_of, events_of
 from solarocpp.instructions.key_rotations import KeyRotations
 from solarocpp.ocpp.messages import OcppMessage
+from solarocpp.ocpp.redaction import is_blanked
 from solarocpp.registry import Charger, Registry
 from solarocpp.registry.durable import durably
 from solarocpp.store import Store
@@ -125,13 +126,17 @@ class InstructionQueue:
         """Gives the request to send, secrets and all.
 
         Raises:
-            RegistryError: this version cannot send it, or it was withdrawn.
+            RegistryError: this version cannot send it, it was withdrawn, or its secret is lost: the store may be a copy
+                without secrets.
         """
-        if instruction.instruction_id in self._withdrawn:
-            reason = self._withdrawn[instruction.instruction_id]
-            raise RegistryError("instruction", instruction.instruction_id, reason)
-        payload = self._secrets.get(instruction.instruction_id, instruction.payload)
-        return read_order(instruction.action, payload.encode()).message
+        number = instruction.instruction_id
+        if number in self._withdrawn:
+            raise RegistryError("instruction", number, self._withdrawn[number])
+        message = read_order(instruction.action, self._secrets.get(number, instruction.payload).encode()).message
+        if number not in self._secrets and is_blanked(message):
+            text = f"{instruction.action}: its secret is lost; order it again."
+            raise RegistryError("instruction", number, text)
+        return message
 
     @property
     def executing(self) -> int:

@@ -23,7 +23,7 @@ from solarocpp.ocpp.lenience import EARLIEST, LATEST, Repair, Repairs, finished
 from solarocpp.ocpp.messages import ACTIONS, Action, OcppMessage, Sender
 from solarocpp.ocpp.reading import ANY_JSON, Reader, reader_of
 
-__all__ = ["Decoded", "Repair", "decode_confirmation", "decode_request", "encode_payload"]
+__all__ = ["Decoded", "Repair", "decode_confirmation", "decode_request", "encode_as_told", "encode_payload"]
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -66,10 +66,7 @@ def encode_payload(message: OcppMessage) -> bytes:
     """
     if not message.__struct_fields__:
         return b"{}"  # the answer to most of what charge points send
-    if _codec(type(message)).time_fields:
-        payload = _encode(_with_texts_for_times(msgspec.to_builtins(message, builtin_types=(datetime,))))
-    else:
-        payload = _encode(message)
+    payload = encode_as_told(message)
     try:
         repairs = _decode(type(message), payload).repairs
     except ProtocolViolation as violation:
@@ -78,6 +75,16 @@ def encode_payload(message: OcppMessage) -> bytes:
         flaws = ", ".join(f"{repair.name} ({repair.detail})" for repair in repairs)
         raise LocalProtocolError(f"{type(message).__name__}: {flaws}")
     return payload
+
+
+def encode_as_told(message: OcppMessage) -> bytes:
+    """Writes a message for our own records, as `encode_payload` does, but unchecked.
+
+    What was received may be longer than OCPP 1.6 allows (Q46), and has to be kept all the same.
+    """
+    if _codec(type(message)).time_fields:
+        return _encode(_with_texts_for_times(msgspec.to_builtins(message, builtin_types=(datetime,))))
+    return _encode(message)
 
 
 _encode = msgspec.json.Encoder().encode

@@ -29,6 +29,9 @@ _SIGNATURE: Final = re.compile(r"([?&][^=&#\s]*(?:token|sig|secret|passw|key)[^=
 # Our own one-time URLs (`web.file_exchange`): whoever has what stands there may send or fetch the file.
 _ONE_TIME: Final = re.compile(r"(?<=/files/)[\w-]{43}(?=/|$)")
 
+# What is left where one of the three stood.
+_BLANK: Final = re.compile(r"://\*@|[?&][^=&#\s]*=\*(?=[&#\s]|$)|/files/\*(?=/|$)")
+
 
 def is_secret_key(key: str) -> bool:
     """Tells by its name whether the value of a configuration key is a secret."""
@@ -60,6 +63,24 @@ def _scrubbed(value: object) -> object:
         }
         return msgspec.structs.replace(value, **changed) if changed else value
     return value
+
+
+def shown_frame(text: str) -> str:
+    """Gives as much of a frame that cannot be read as may be shown: nobody can tell which of its texts is a secret."""
+    return text.partition("{")[0] + REDACTED if is_secret_key(text) else text
+
+
+def is_blanked(message: object) -> bool:
+    """Tells whether a message is without secrets that it had: a charger must not be sent what stands in their place."""
+    match message:
+        case str():
+            return message == REDACTED or ("://" in message and _BLANK.search(message) is not None)
+        case tuple():
+            return any(map(is_blanked, message))
+        case msgspec.Struct():
+            return any(is_blanked(getattr(message, name)) for name in message.__struct_fields__)
+        case _:
+            return False
 
 
 def secret_texts(message: OcppMessage) -> frozenset[str]:

@@ -57,13 +57,17 @@ def apply_accepted_effects(con: Connection, effects: Sequence[AcceptedEffect]) -
 
 
 def end_profiles_of_transactions(con: Connection, ended: Iterable[UUID]) -> None:
-    """Takes away the TxProfiles of connectors whose transaction is over (OCPP 1.6 §3.13.1)."""
+    """Takes away the TxProfiles of transactions that are over (OCPP 1.6 §3.13.1).
+
+    Of the connector's those that name no transaction, too; one that names the next must stay: a stop may come late.
+    """
     if _is_empty(con, '"installedProfile"'):
         return
     con.execute(
         'DELETE FROM "installedProfile" USING "chargeSession" AS s WHERE purpose = \'TxProfile\' '
         'AND "installedProfile"."chargerId" = s."chargerId" AND "installedProfile"."connectorId" = s."connectorId" '
-        'AND list_contains(?::UUID[], s."sessionId")',
+        'AND ("installedProfile"."transactionId" IS NULL OR "installedProfile"."transactionId" IN '
+        '(0, s."transactionId")) AND list_contains(?::UUID[], s."sessionId")',
         [list(ended)],
     )
 

@@ -47,6 +47,14 @@ def test_a_reading_tells_keys_and_what_is_unknown() -> None:
     )
 
 
+def test_a_count_of_five_thousand_digits_is_none() -> None:
+    """Python refuses to read such a number, and what it raises would end the link at each boot."""
+    value = "9" * 5000
+    answer = GetConfigurationConfirmation((KeyValue("NumberOfConnectors", readonly=True, value=value),))
+    expected = told(ConfigurationKeyTold("NumberOfConnectors", value, readonly=True))
+    assert learn(GetConfigurationRequest(), answer) == (expected,)
+
+
 @pytest.mark.parametrize("key", ["AuthorizationKey", "authorizationkey", "WifiPassword", "APNPassword"])
 def test_a_secret_is_blanked(key: str) -> None:
     """Some chargers tell their passwords, and what is told here is in the analysts' database."""

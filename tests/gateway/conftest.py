@@ -16,6 +16,7 @@ from gateway_server import Server, Trusting
 from solarocpp.central_system import CentralSystem, Transactions
 from solarocpp.config import Config
 from solarocpp.gateway import Gateway, Roster, Services
+from solarocpp.gateway.pace import Pace
 from solarocpp.registry import NewAuthorization, NewCharger, NewCredential, Registry
 from solarocpp.store import open_store
 
@@ -43,13 +44,21 @@ def central_type() -> Callable[..., CentralSystem]:
 
 
 @pytest.fixture
-async def server(server_config: Config, central_type: Callable[..., CentralSystem]) -> AsyncIterator[Server]:
+def pace() -> Pace | None:
+    """Overridden where a test needs another pace than the configuration gives."""
+    return None
+
+
+@pytest.fixture
+async def server(
+    server_config: Config, central_type: Callable[..., CentralSystem], pace: Pace | None
+) -> AsyncIterator[Server]:
     now = datetime(2026, 3, 1, 12, tzinfo=UTC)
     store = open_store(server_config.data_dir, now=now)
     registry = Registry.load(store)
     central = central_type(registry, Transactions(store.transactions(), store.store_id))
     services = Services(server_config, store, registry, central, Roster(), lambda: now)
-    gateway = Gateway(services)
+    gateway = Gateway(services, pace=pace)
     async with trio.open_nursery() as nursery:
         await nursery.start(store.run)
         for identifier in ("CP001", "CP002"):

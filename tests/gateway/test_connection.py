@@ -123,6 +123,11 @@ class Defective(CentralSystem):
             raise ZeroDivisionError("secret inside")
         return super().answer(charger, request, received)
 
+    def learn(self, charger: Any, request: Any, confirmation: Any, received: datetime) -> Any:
+        if type(request).__name__ == "GetDiagnosticsRequest":
+            raise ZeroDivisionError("secret inside")
+        return super().learn(charger, request, confirmation, received)
+
 
 class TestDefect:
     @pytest.fixture
@@ -135,6 +140,23 @@ class TestDefect:
             assert (code, unique_id, error, details) == (4, "m", "InternalError", {})
             assert "secret" not in description
             assert (await exchange(ws, [2, "h", "Heartbeat", {}]))[:2] == [3, "h"]
+
+    async def test_an_answer_nobody_can_take_ends_the_link_and_the_call(self, server: Server) -> None:
+        """Whoever waits for it must not wait for ever: an instruction would hold up all that come after it (Q77)."""
+        ended: list[NotConnected] = []
+
+        async def call() -> None:
+            with pytest.raises(NotConnected) as lost:
+                await server.services.roster.call(1, GetDiagnosticsRequest("ftp://a/in"))
+            ended.append(lost.value)
+
+        async with server.connect() as ws:
+            with trio.fail_after(5):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(call)
+                    asked = json.loads(await ws.get_message())
+                    await ws.send_message(json.dumps([3, asked[1], {}]))
+        assert [lost.sent for lost in ended] == [True]
 
 
 async def test_rubbish_is_answered_and_the_link_lives(server: Server) -> None:
@@ -275,6 +297,22 @@ async def test_our_calls_are_answered_one_at_a_time(server: Server) -> None:
         nursery.cancel_scope.cancel()
 
 
+async def test_a_call_nobody_waits_for_any_more_holds_up_none(server: Server) -> None:
+    """Q77: the next one leaves at once, not with the next ping."""
+    roster = server.services.roster
+    async with server.connect() as ws, trio.open_nursery() as nursery:
+        with trio.CancelScope() as given_up, trio.fail_after(5):
+            async with trio.open_nursery() as waiting:
+                waiting.start_soon(roster.call, 1, GetConfigurationRequest(key=("a",)))
+                assert json.loads(await ws.get_message())[3] == {"key": ["a"]}
+                nursery.start_soon(roster.call, 1, GetConfigurationRequest(key=("b",)))
+                await trio.testing.wait_all_tasks_blocked()
+                given_up.cancel()
+        with trio.fail_after(5):
+            assert json.loads(await ws.get_message())[3] == {"key": ["b"]}
+        nursery.cancel_scope.cancel()
+
+
 async def test_secrets_of_a_configuration_are_not_recorded(server: Server) -> None:
     """Promise 5: neither the key we set, nor the passwords a charger tells with the rest of its configuration."""
     roster = server.services.roster
@@ -326,6 +364,24 @@ async def test_passwords_in_a_url_are_sent_and_not_recorded(
     assert "cret" not in ledger
     assert "//*@host/" in ledger
     assert "cret" not in str(await server.rows("SELECT message, data FROM event"))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"key":"AuthorizationKey","readonly":false,"value":"told-secret"}',
+        '{"value":"told-secret","key":"WiFi_Password"}',
+    ],
+)
+async def test_secrets_in_what_nobody_can_read_are_not_recorded(server: Server, row: str) -> None:
+    """What is no message has no fields to blank: where the name of a secret is in it, the event shows its beginning."""
+    async with server.connect() as ws:
+        await ws.send_message(f'["3","7",{{"configurationKey":[{row}]}}]')
+        with trio.fail_after(5):
+            assert json.loads(await ws.get_message())[2] == "FormationViolation"
+    assert await server.rows("SELECT data->>'frame' FROM event WHERE name = 'call_refused'") == [
+        ('["3","7",[redacted]',)
+    ]
 
 
 async def test_a_one_time_url_is_not_recorded(server: Server) -> None:

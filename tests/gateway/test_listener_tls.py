@@ -14,7 +14,7 @@ import trustme
 from gateway_server import BASIC, HELLO, Server, Trusting, exchange, handshake
 
 from solarocpp.config import Config
-from solarocpp.gateway import opening, pace
+from solarocpp.gateway.pace import Pace
 
 
 @pytest.fixture
@@ -96,9 +96,12 @@ class TestUnheld:
     """Two TLS handshakes at a time, each for a minute: whoever had to wait for one of them would miss the deadline."""
 
     @pytest.fixture
-    def server_config(self, tls_config: Config, monkeypatch: pytest.MonkeyPatch) -> Config:
-        monkeypatch.setattr(pace, "YOUNG_S", 60.0)
-        return msgspec.structs.replace(tls_config, openings_at_once=2, handshake_deadline_s=60.0)
+    def server_config(self, tls_config: Config) -> Config:
+        return msgspec.structs.replace(tls_config, handshake_deadline_s=60.0)
+
+    @pytest.fixture
+    def pace(self) -> Pace:
+        return Pace(2, young_s=60.0)
 
     async def test_who_says_nothing_holds_nobody_up(self, server: Server, trusting: Trusting) -> None:
         async with contextlib.AsyncExitStack() as silent:
@@ -137,28 +140,29 @@ def silent_ones(server: Server) -> list[trio.CancelScope]:
     return [scope for line in server.gateway._listener._pace._silent.values() for scope in line]
 
 
-async def test_of_the_silent_ones_of_an_address_the_longest_goes(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pace, "MOST_SILENT", 3)
-    monkeypatch.setattr(opening, "SILENT_S", 0.01)
-    streams: list[trio.abc.Stream] = []
-    async with contextlib.AsyncExitStack() as silent:
-        for expected in (1, 2, 3, 3, 3):
-            known = set(silent_ones(server))
-            streams.append(await silent.enter_async_context(await server.dial()))
+class TestSilence:
+    @pytest.fixture
+    def pace(self) -> Pace:
+        return Pace(2, silent_s=0.01, most_silent=3)
+
+    async def test_of_the_silent_ones_of_an_address_the_longest_goes(self, server: Server) -> None:
+        streams: list[trio.abc.Stream] = []
+        async with contextlib.AsyncExitStack() as silent:
+            for expected in (1, 2, 3, 3, 3):
+                known = set(silent_ones(server))
+                streams.append(await silent.enter_async_context(await server.dial()))
+                with trio.fail_after(5):
+                    while not set(silent_ones(server)) - known:
+                        await trio.lowlevel.checkpoint()
+                assert len(silent_ones(server)) == expected
             with trio.fail_after(5):
-                while not set(silent_ones(server)) - known:
-                    await trio.lowlevel.checkpoint()
-            assert len(silent_ones(server)) == expected
-        with trio.fail_after(5):
-            for stream in streams[:2]:
-                assert await stream.receive_some(1) == b""
-            assert server.gateway.refusals == {"probe": 2}
-            for stream in streams[2:]:
-                await stream.send_all(handshake())
-                assert (await stream.receive_some(4096)).startswith(b"HTTP/1.1 101 ")
-    assert not silent_ones(server)
+                for stream in streams[:2]:
+                    assert await stream.receive_some(1) == b""
+                assert server.gateway.refusals == {"probe": 2}
+                for stream in streams[2:]:
+                    await stream.send_all(handshake())
+                    assert (await stream.receive_some(4096)).startswith(b"HTTP/1.1 101 ")
+        assert not silent_ones(server)
 
 
 class TestClientCertificates:

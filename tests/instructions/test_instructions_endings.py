@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,55 @@ async def test_a_secret_reaches_the_charger_and_nobody_else(tmp_path: Path) -> N
         assert told.store.secrets.read_now(select_instruction_secrets) == {}
 
 
+async def test_an_answer_that_is_longer_than_the_specification_allows_is_kept_as_it_is(told: Told) -> None:
+    """ABB's values are longer than 500 characters (Q46); whoever asked wants them, and everybody else their server."""
+    number = await told.order("GetConfiguration", {"key": ["SupportedFeatureProfiles"]})
+    async with told.booted() as charge_point:
+        value = "Core," * 200
+        told_by_it = {"key": "SupportedFeatureProfiles", "readonly": True, "value": value}
+        await charge_point.answers("GetConfiguration", {"configurationKey": [told_by_it], "unknownKey": ["k" * 60]})
+        ended = await told.ended(number)
+        assert (ended.state, json.loads(ended.result or "")) == (
+            "completed",
+            {"configurationKey": [told_by_it], "unknownKey": ["k" * 60]},
+        )
+
+
+async def test_a_long_answer_with_a_password_is_kept_without_it(told: Told) -> None:
+    number = await told.order("GetConfiguration")
+    async with told.booted() as charge_point:
+        keys = [
+            {"key": "AuthorizationKey", "readonly": False, "value": "hunter2hunter2"},
+            {"key": "Vendor", "readonly": True, "value": "v" * 600},
+        ]
+        await charge_point.answers("GetConfiguration", {"configurationKey": keys})
+        assert (await told.ended(number)).state == "completed"
+        shown = {"configurationKey": [{**keys[0], "value": "[redacted]"}, keys[1]]}
+        rows = await told.rows("SELECT answer FROM ledger WHERE direction = 'out'")
+        assert [json.loads(answer)[2] for (answer,) in rows] == [shown]
+
+
+@pytest.mark.parametrize(
+    ("action", "payload"),
+    [
+        ("ChangeConfiguration", KEY),
+        ("GetDiagnostics", {"location": "ftp://depot:hunter2@files/in"}),
+        ("GetDiagnostics", {"location": "https://files/in?token=hunter2"}),
+        ("GetDiagnostics", {"location": "http://box/files/" + "x" * 43}),
+    ],
+)
+async def test_what_lost_its_secret_is_not_sent(tmp_path: Path, action: str, payload: dict[str, str]) -> None:
+    """The main database may come from a copy, without the secrets: a charger must not get `[redacted]` as its key."""
+    data = tmp_path / "data"
+    async with telling(data) as told:
+        number = await told.order(action, payload)
+        await told.store.secrets.write(lambda con: con.execute('DELETE FROM "instructionSecret"'))
+    async with telling(data) as told, told.booted() as charge_point:
+        assert await charge_point.hears_nothing()
+        ended = await told.ended(number)
+        assert (ended.state, ended.error) == ("declined", f"{action}: its secret is lost; order it again.")
+
+
 async def test_a_secret_without_its_instruction_is_forgotten_at_the_next_start(tmp_path: Path) -> None:
     """A process that ended between its two files."""
     data = tmp_path / "data"
@@ -100,6 +150,16 @@ async def test_a_stop_waits_for_what_is_executing_and_begins_nothing(told: Told)
         assert (await told.ended(first)).state == "completed"
         assert await charge_point.hears_nothing()
         assert (await told.stored(second)).state == "accepted"
+
+
+async def test_a_stop_does_not_wait_for_what_lost_its_link(told: Told) -> None:
+    """What may be sent again is, after the next start; nothing is to be waited for."""
+    number = await told.order("ClearCache")
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery, told.booted() as charge_point:
+            await charge_point.told()
+            nursery.start_soon(told.delivery.finish, 60.0)
+    assert (await told.stored(number)).state == "waiting"
 
 
 async def test_a_stop_does_not_wait_for_ever(told: Told) -> None:

@@ -5,18 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
-import pytest
 import trio
 from instructed import ChargePoint, Told
+from structlog.testing import capture_logs
 from test_limits import meanwhile
-
-from solarocpp.instructions import local_lists
-
-
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Changes of id tags need not settle here."""
-    monkeypatch.setattr(local_lists, "SETTLE_S", 0.0)
 
 
 async def cards(desk: httpx.AsyncClient) -> None:
@@ -135,6 +127,30 @@ async def test_what_a_charger_can_take_is_heeded(desk: httpx.AsyncClient, told: 
     assert [(row["listVersion"], row["updateType"]) for row in got] == [(5, "Full"), (6, "Differential")]
     assert [[entry["idTag"] for entry in row["localAuthorizationList"]] for row in got] == [["T0", "T1"], ["T2"]]
     assert said["problem"] == "2 id tags do not fit into its list"
+
+
+async def test_nonsense_about_what_a_charger_can_take_ends_nothing(desk: httpx.AsyncClient, told: Told) -> None:
+    """Values can be longer than the specification allows (Q46)."""
+    await cards(desk)
+    async with told.booted() as charge_point:
+        _, got = await turn(desk, charge_point, "on", 0, "Accepted", LocalAuthListMaxLength="9" * 600)
+    assert got == [FULL]
+
+
+async def test_a_store_that_cannot_be_asked_ends_nothing(desk: httpx.AsyncClient, told: Told) -> None:
+    await cards(desk)
+    async with told.booted() as charge_point:
+        await turn(desk, charge_point, "on", 0, "Accepted")
+        await told.store.write(lambda con: con.execute('ALTER TABLE "localListEntry" RENAME TO gone'))
+        with capture_logs() as logs, trio.fail_after(30):
+            await desk.delete("/authorizations/B")
+            while "local_list_not_stored" not in [entry["event"] for entry in logs]:
+                await trio.lowlevel.checkpoint()
+        await told.store.write(lambda con: con.execute('ALTER TABLE gone RENAME TO "localListEntry"'))
+        await desk.delete("/authorizations/A")
+        await tells(charge_point, 1)
+        change = await charge_point.answers("SendLocalList", {"status": "Accepted"})
+        assert [row["idTag"] for row in change["localAuthorizationList"]] == ["A", "B"]
 
 
 async def test_a_charger_whose_list_is_switched_off_says_so(desk: httpx.AsyncClient, told: Told) -> None:

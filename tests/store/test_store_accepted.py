@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import msgspec
 from stored import RECEIVED, T, at, ended, rows, started
@@ -77,6 +78,17 @@ async def test_profiles_of_a_transaction_end_with_it(store: Store) -> None:
         ended(60),
     )
     assert numbers(store) == [(1, 1), (3, 2)]
+
+
+async def test_a_late_end_leaves_the_profile_of_the_next_transaction(store: Store) -> None:
+    """A stop that waited in a charger comes when the next car charges already, under another profile."""
+    of_the_second = msgspec.structs.replace(profile(2, purpose="TxProfile"), transaction_id=2)
+    second = started(session_id=UUID(int=2), transaction_id=2)
+    await told(store, started(), second, of_the_second, ended(60))
+    assert numbers(store) == [(2, 1)]
+    store.record(None, [ended(90, session_id=UUID(int=2))])
+    await store.settle()
+    assert numbers(store) == []
 
 
 def accepted(number: int = 1, seconds: float = 0) -> ReservationAnswered:

@@ -276,6 +276,15 @@ def test_errors_are_one_line_that_says_what_to_do(run: Run, monkeypatch: pytest.
         assert run(*arguments) == (code, "", f"solarocpp: {err}\n"), arguments
 
 
+def test_a_place_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert run("charger", "add", "CP001", "--data", "file/data") == (
+        1,
+        "",
+        "solarocpp: The data directory 'file/data' cannot be written (Not a directory). Name another: --data DIR\n",
+    )
+
+
 def test_somebody_at_a_terminal_is_asked_before_a_removal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

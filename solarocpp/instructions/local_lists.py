@@ -65,19 +65,22 @@ class _Unsendable(Exception):
 class LocalLists:
     """Which chargers should have a list, and the tasks that see to it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 who takes part, and how patient it is
         self,
         store: Store,
         registry: Registry,
         queue: InstructionQueue,
         links: Links,
         clock: Callable[[], datetime],
+        *,
+        settle_s: float = SETTLE_S,
     ) -> None:
         self._store = store
         self._registry = registry
         self._queue = queue
         self._links = links
         self._clock = clock
+        self._settle_s = settle_s
         self._wanted = {row.charger_id for row in store.read_now(select_local_lists) if row.wanted}
         self._leaving: set[int] = set()
         """Chargers whose list is to be emptied, since it is not wanted any more."""
@@ -130,7 +133,7 @@ class LocalLists:
         for charger_id in list(self._wanted):
             charger = self._charger(charger_id)
             if charger is not None and charger.account_id == account_id:
-                self._attend(charger_id, after_s=SETTLE_S)
+                self._attend(charger_id, after_s=self._settle_s)
 
     def _attend(self, charger_id: int, *, after_s: float = 0) -> None:
         """Has a charger seen to; once more, if that is under way."""

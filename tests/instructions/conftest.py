@@ -25,7 +25,7 @@ async def told(tmp_path: Path) -> AsyncIterator[Told]:
 async def desk(told: Told) -> AsyncIterator[httpx.AsyncClient]:
     """The API of that server, for whoever holds its own token."""
     services = told.services
-    lists = LocalLists(services.store, services.registry, told.queue, services.roster, services.clock)
+    lists = LocalLists(services.store, services.registry, told.queue, services.roster, services.clock, settle_s=0.0)
     app = make_app(
         services.registry,
         services.store,

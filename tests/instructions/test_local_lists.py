@@ -5,18 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
-import pytest
 import trio
 from instructed import ChargePoint, Told
 from test_limits import meanwhile
-
-from solarocpp.instructions import local_lists
-
-
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Changes of id tags need not settle here."""
-    monkeypatch.setattr(local_lists, "SETTLE_S", 0.0)
 
 
 async def cards(desk: httpx.AsyncClient) -> None:

@@ -110,11 +110,13 @@ class Api:
         """Changes something."""
         return await self._ask("PATCH", route, content=msgspec.json.encode(body))
 
-    async def delete(self, *route: str, wait: float | None = None) -> Any:
+    async def delete(self, *route: str, wait: float | None = None, **query: object) -> Any:
         """Removes something; `wait` is how many seconds a charger may take to say something to that."""
+        named = {key: _query_text(value) for key, value in query.items()}
         if wait is None:
-            return await self._ask("DELETE", route)
-        return await self._ask("DELETE", route, params={"wait": str(wait)}, timeout=wait + _ANSWER_TIMEOUT_S)
+            return await self._ask("DELETE", route, params=named)
+        named["wait"] = str(wait)
+        return await self._ask("DELETE", route, params=named, timeout=wait + _ANSWER_TIMEOUT_S)
 
     async def follow(self, route: str, *, body: Mapping[str, object], show: Show) -> Any:
         """Has long work done, shows how far it is, and gives its result."""

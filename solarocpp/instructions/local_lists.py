@@ -82,6 +82,7 @@ class LocalLists:
         self._queue = queue
         self._links = links
         self._clock = clock
+        self._settle_s = settle_s
         self._wanted = {row.charger_id for row in store.read_now(select_local_lists) if row.wanted}
         self._leaving: set[int] = set()
         """Chargers whose list is to be emptied, since it is not wanted any more."""

@@ -214,7 +214,7 @@ async def _serve_web(
         end_session=services.central.end_session,
     )
     token = admin_token(config.data_dir)
-    addresses = {"web": await nursery.start(web.serve, app, str(config.web_address), token)}
+    addresses = {"web": await nursery.start(web.serve, app, str(config.web_address), token, config.web_origins)}
     if live_sql is not None:
         opens = partial(_opens_whole_box, services.registry, services.clock, token)
         serve_quack = partial(web.serve_quack, services.store, live_sql, config.quack, opens)

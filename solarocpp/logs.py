@@ -83,9 +83,18 @@ EVENTS: Mapping[str, EventName] = {
     "certificate_refused": EventName("info", "a charger asked for a certificate and gets none; carries why"),
     "certificate_ending": EventName("info", "a charger's certificate ends soon; it is asked to request another"),
     # configuration
+    "charger_key_not_stored": EventName(
+        "warning", "the disk refused what became of a charger's key; the one before and the new one are both right"
+    ),
     "configuration_unread": EventName("info", "a charger did not tell its configuration; asked after its next boot"),
     "configuration_not_kept": EventName("warning", "a charger loses a desired value again and again; it is left alone"),
     "configuration_desired": EventName("debug", "somebody said what a key is to be, or no longer; carries who"),
+    # keys that chargers log in with; events in the store, not lines in the log
+    "charger_key_ordered": EventName("debug", "a charger is to have a key of its own, or another; carries who"),
+    "charger_key_told": EventName("debug", "a charger was told its new key, and may use it; carries what it said"),
+    "charger_key_refused": EventName("debug", "a charger does not take a new key; the one before is right"),
+    "charger_key_adopted": EventName("debug", "a charger has come with its new key; the one before is refused"),
+    "charger_key_dropped": EventName("debug", "somebody gave up a key of a charger; carries who"),
     # messages
     "call_refused": EventName("warning", "a message was answered with a CALLERROR"),
     "call_failed": EventName("error", "a handler raised and the message was answered InternalError; with traceback"),

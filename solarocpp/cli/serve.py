@@ -65,6 +65,16 @@ class Door:
             help="A handshake lenience that is not granted, like subprotocol_missing; repeatable.",
         ),
     ] = ()
+    web_origins: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--web-origin",
+            negative="",
+            show_default=False,
+            help="A site whose pages may ask the API from a browser, like https://lab.example; they need a token all "
+            "the same; repeatable.",
+        ),
+    ] = ()
     permessage_deflate: Annotated[bool, Parameter(negative="", help="Accept compression where it is offered.")] = False
 
 

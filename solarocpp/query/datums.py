@@ -29,7 +29,6 @@ from solarocpp.query.filters import (
     Nodes,
     Sources,
     find_name,
-    narrow,
     node_conditions,
     quote,
     read_rows,
@@ -82,7 +81,8 @@ def datums(  # noqa: PLR0913 -- one argument a filter
     names = choose_properties(rows.columns, properties)
     if aggregate is not None:
         return _roll_up(streams, rows.columns, names, find_name(aggregate, PERIODS), stitched=stitched)
-    rows = narrow(rows, streams.zones.exceptions("created", streams.span))
+    for condition in streams.zones.by_node("created", streams.span):
+        rows = rows.filter(condition)
     if [*KEYS, *names] == rows.columns:
         return rows.order('created, "nodeId", "sourceId"')
     spelled = (quote(name) if name in rows.columns else f"NULL::DOUBLE AS {quote(name)}" for name in names)

@@ -26,7 +26,7 @@ import msgspec
 from solarocpp.errors import SqlRefused
 from solarocpp.query.growth import judge_growth
 from solarocpp.query.places import place_of, split_message
-from solarocpp.query.tree import Node, nodes_of
+from solarocpp.query.tree import Node, nodes_of, write_parameters
 
 # What may stand in FROM with parentheses. A list of what is allowed, since every extension and every
 # version of DuckDB brings more, and most of them touch files or the server (`quack_serve`). Not the macros
@@ -133,15 +133,20 @@ def judge_sql(text: str, parameters: Parameters = ()) -> str:
     """Returns the one read-only statement in `text`, without the semicolon; lines and columns stay as they were.
 
     Any thread may ask. What was allowed is remembered: a client that attaches asks the same again and again. Of the
-    parameters only their length counts.
+    parameters only their length counts, unless that is not enough: then they are judged as if they stood in the text.
 
     Raises:
         SqlRefused: it is something else; the text says what, and what to do instead.
     """
-    values = parameters.values() if isinstance(parameters, Mapping) else parameters
+    named = parameters if isinstance(parameters, Mapping) else {str(at): v for at, v in enumerate(parameters, 1)}
     # A power of two, so that the same question with another name in it is remembered.
-    longest = 1 << max((len(str(value).encode()) for value in values), default=0).bit_length()
-    return (_remembered if len(text) <= _MOST_REMEMBERED else _judge)(text, longest)
+    longest = 1 << max((len(str(value).encode()) for value in named.values()), default=0).bit_length()
+    try:
+        return (_remembered if len(text) <= _MOST_REMEMBERED else _judge)(text, longest)
+    except SqlRefused:
+        if not named:
+            raise
+        return _judge(text, longest, named)
 
 
 # 2 MB at most. Measured: 0.3 us for a statement that is remembered; on a busy machine some 5 ms for a short one that is
@@ -155,7 +160,7 @@ def _remembered(text: str, longest_parameter: int) -> str:
     return _judge(text, longest_parameter)
 
 
-def _judge(text: str, longest_parameter: int) -> str:
+def _judge(text: str, longest_parameter: int, parameters: Mapping[str, object] | None = None) -> str:
     con = _parser()
     try:
         statements = con.extract_statements(text)
@@ -177,6 +182,8 @@ def _judge(text: str, longest_parameter: int) -> str:
     for node in nodes_of(tree):
         if reason := _objection(node):
             raise _refused_at(reason, statement, begin, node)
+    if parameters:
+        write_parameters(tree, parameters)
     judge_growth(tree, longest_parameter)
     return statement
 

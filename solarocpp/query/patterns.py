@@ -108,7 +108,7 @@ def _judge_like(call: Call) -> None:
     word = _TRYING[call.name]
     pattern = written_text(call.nodes[1])
     if pattern is None:
-        raise SqlRefused(f"The pattern of {word} must be written into the statement; {_ADVICE}.")
+        raise SqlRefused(f"The pattern of {word} must be written into the statement or be a parameter; {_ADVICE}.")
     if call.name in _LIKE and "_" not in pattern and not call.sizes[0].collected:
         return  # DuckDB looks for one part after the other then
     wildcards = len(_WILDCARDS["GLOB" if word == "GLOB" else "LIKE"].findall(pattern))
@@ -124,7 +124,8 @@ def _judge_regex(call: Call) -> None:
     pattern = written_text(call.nodes[1])
     if pattern is None:
         raise SqlRefused(
-            f"The pattern of {call.name} must be written into the statement; contains and starts_with take any text."
+            f"The pattern of {call.name} must be written into the statement or be a parameter; contains and "
+            "starts_with take any text."
         )
     steps = float(len(pattern))
     for low, high in _REPEATED.findall(pattern):

@@ -86,6 +86,7 @@ step AS (
 )"""
 
 # Most registers only rise, and to follow one that falls costs ten times as much; less if it goes by a number `n`.
+# MATERIALIZED, since DuckDB plans the whole three times as fast when it does not push filters through it.
 # A reading at the very moment of a Reset record is one of the old meter, as in spec 10.2.
 _FOLLOWED = f"""
 falling AS (
@@ -101,7 +102,7 @@ shifted AS (
     FROM (FROM reading JOIN falling USING ({SERIES})) r
     ASOF LEFT JOIN shift s ON r.n = s.n AND r.created > s.created
 ),
-followed AS (
+followed AS MATERIALIZED (
     SELECT {SERIES}, epoch_us(created) AS t, 0 AS kind, value
     FROM ({stitched_sql("FROM shifted", ["value"], partition="n", shifted=True)}) JOIN falling USING (n)
     WHERE "value note" IS DISTINCT FROM 'ignored'

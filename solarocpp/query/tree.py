@@ -20,6 +20,16 @@ def nodes_of(tree: object) -> Iterator[Node]:
                 waiting.extend(nodes)
 
 
+def write_parameters(tree: object, values: Mapping[str, object]) -> None:
+    """Puts values where a tree has `?`, `$1` or `$name`; `?` goes by its number. Those of no plain type stay out."""
+    for node in nodes_of(tree):
+        match node:
+            case {"class": "PARAMETER", "identifier": str(name)} if isinstance(node, dict) and name in values:
+                value = values[name]
+                if value is None or isinstance(value, int | float | str):
+                    node |= {"class": "CONSTANT", "value": {"is_null": value is None, "value": value}}
+
+
 def list_of(value: object) -> list[object]:
     """A list, or none."""
     return value if isinstance(value, list) else []

@@ -49,6 +49,7 @@ _DOUBTS: Final = f"""CASE
         ELSE format('power adds up to {{:.0f}} Wh where the register rises by {{:.0f}} Wh', area, within) END
     END"""
 
+# Materialized, `step` costs the same and the whole is planned in half the time: DuckDB pushes no filters through it.
 # One step a clause: samples, steps of their registers and areas of their power, one line a stream, the best line.
 _TOTALS: Final = """
 WITH chosen AS ({chosen}),
@@ -60,7 +61,7 @@ sample AS (
     FROM datum d JOIN chosen c ON d."transactionId" = c."transactionId" AND d."sessionId" = c."sessionId"
     WHERE d.status IS NULL
 ),
-step AS (
+step AS MATERIALIZED (
     SELECT * EXCLUDE ("wattHours rise", "wattHours note"), "wattHours rise" AS rise, "wattHours note" AS note,
         (epoch_us(created) - epoch_us("wattHours since")) / 1e6 AS seconds,
         sum("wattHours rise") OVER (

@@ -65,6 +65,8 @@ BY_HAND: Final[Mapping[str, str]] = {
             UNION ALL
             SELECT date_trunc('hour', since), rise * (epoch(hour) - epoch(since)) / (epoch(created) - epoch(since))
             FROM step WHERE since < hour AND created <= since + INTERVAL 1 HOUR
+            UNION ALL -- a reading at the very end of an hour is one of that hour, too
+            SELECT hour - INTERVAL 1 HOUR, 0 FROM step WHERE created = hour AND since IS NOT NULL
         )
         SELECT hour AS created, 1 AS "nodeId", '{SOURCE}' AS "sourceId", sum(wh) AS "wattHours"
         FROM part WHERE hour >= '2025-01-01' AND hour < '2026-01-01' GROUP BY ALL ORDER BY 1""",

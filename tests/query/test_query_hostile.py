@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import duckdb
 import pytest
 from hostile import BOUNDED, REFUSED, Hostile
 
 from solarocpp.errors import SqlRefused
-from solarocpp.query import judge_sql
+from solarocpp.query import Parameters, judge_sql
 from solarocpp.query.growth import MOST_BYTES
 from solarocpp.query.guard import REFUSED_TABLES
 
@@ -111,8 +112,11 @@ def test_ordinary_uses_of_what_can_grow_pass(text: str) -> None:
         ("SELECT hex(repeat('x', 8001))", "hex could make more than 16000 bytes"),
         ("SELECT replace(rpad('', 8000), ' ', 'blanks')", "replace could make more than 16000 bytes"),
         ("SELECT answer ILIKE '%a%b%' FROM ledger", r"ILIKE '%a%b%' has 2 wildcards, .* regexp_matches"),
-        ("SELECT token LIKE $1 FROM datum", "The pattern of LIKE must be written into the statement; .* contains"),
-        ("SELECT token ~ status FROM datum", "The pattern of .* must be written into the statement"),
+        (
+            "SELECT token LIKE $1 FROM datum",
+            "The pattern of LIKE must be written into the statement or be a parameter; .* contains",
+        ),
+        ("SELECT token ~ status FROM datum", "The pattern of .* must be written into the statement or be a parameter"),
         ("SELECT contains(repeat('x', 9000), answer) FROM ledger", r"as long as 1000 here: .* Cut one of them: left"),
         ("SELECT string_agg(token, ',') OVER (ORDER BY created) FROM datum", "ROWS BETWEEN 100 PRECEDING"),
         (
@@ -134,5 +138,33 @@ def test_parameters_count_as_long_as_they_are() -> None:
     judge_sql("SELECT repeat($1, 100), contains(token, $1) FROM datum", ["a card"])
     with pytest.raises(SqlRefused, match="repeat could make more than 16000 bytes"):
         judge_sql("SELECT repeat($1, 100), contains(token, $1) FROM datum", ["a" * 200])
-    with pytest.raises(SqlRefused, match="contains may not look for a text that is as long as 8192"):
-        judge_sql("SELECT contains(token, $part) FROM datum", {"part": "a" * 5000})
+    with pytest.raises(SqlRefused, match="contains may not look for a text that is as long as 6000"):
+        judge_sql("SELECT contains(token, $part) FROM datum", {"part": "a" * 6000})
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters"),
+    [
+        ("SELECT token LIKE ? FROM datum", ["ABC%"]),
+        ('SELECT count(*) FROM datum WHERE watts > ? AND "sourceId" ILIKE $2', [10.5, "/ocpp/cp/%"]),
+        ("SELECT regexp_matches(token, $pattern) FROM datum", {"pattern": "^A+$"}),
+        ("SELECT repeat('x', ?), token LIKE ?, ? FROM datum", [10, None, datetime(2026, 1, 1, tzinfo=UTC)]),
+    ],
+)
+def test_a_parameter_is_judged_like_what_is_written(text: str, parameters: Parameters) -> None:
+    judge_sql(text, parameters)
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters", "reason"),
+    [
+        ("SELECT to_json(d) ILIKE ? FROM datum d", ["%a%b%c%"], "has 3 wildcards"),
+        ("SELECT token ~ $pattern FROM datum", {"pattern": "([ab]{1,900}){1,900}"}, "takes .* steps"),
+        ("SELECT token ~ $pattern FROM datum", {"other": "a"}, "must be written into the statement"),
+        ("SELECT repeat('x', ?) FROM datum", [100_000], "repeat could make more than 16000 bytes"),
+        ("SELECT token LIKE ? FROM datum; DROP TABLE datum", ["a"], "There are 2 statements"),
+    ],
+)
+def test_a_parameter_is_refused_like_what_is_written(text: str, parameters: Parameters, reason: str) -> None:
+    with pytest.raises(SqlRefused, match=reason):
+        judge_sql(text, parameters)

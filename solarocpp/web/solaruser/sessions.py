@@ -22,7 +22,7 @@ from solarocpp.web.management import Clock
 from solarocpp.web.solaruser.criteria import DATES, PAGE, SORTS, Criteria, either, filtered_by
 from solarocpp.web.solaruser.entities import Answered, ChargeSessionEntity, Page
 from solarocpp.web.solaruser.faults import illegal, own_charger, read_number, read_uuid
-from solarocpp.web.solaruser.views import shown, written
+from solarocpp.web.solaruser.views import written, written_if
 
 # Of OCPP 1.6 (§7.36), what SolarNetwork has besides, and of OCPP 2.0.1; spec 2.3.
 END_REASONS: Final = (
@@ -192,7 +192,7 @@ def _entity(row: q.FoundSession) -> ChargeSessionEntity:
         evse_id=0,
         connector_id=row.connector_id,
         transaction_id=str(row.transaction_id),
-        ended=UNSET if row.ended is None else written(row.ended),
-        end_reason=shown(row.end_reason),
-        end_auth_id=shown(row.end_token),
+        ended=written_if(row.ended),
+        end_reason=row.end_reason,
+        end_auth_id=row.end_token,
     )

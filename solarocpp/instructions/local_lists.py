@@ -76,7 +76,6 @@ class LocalLists:
         *,
         settle_s: float = SETTLE_S,
     ) -> None:
-        self._settle_s = settle_s
         self._store = store
         self._registry = registry
         self._queue = queue

@@ -29,7 +29,6 @@ from solarocpp.query.filters import (
     Nodes,
     Sources,
     find_name,
-    narrow,
     node_conditions,
     quote,
     read_rows,

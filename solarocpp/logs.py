@@ -122,6 +122,7 @@ EVENTS: Mapping[str, EventName] = {
     "session_suspect": EventName("debug", "a session stays open though its charger started again or began another"),
     "meter_start_implausible": EventName("debug", "a meterStart that cannot be right; the session has none"),
     "meter_stop_implausible": EventName("debug", "a meterStop that cannot be right; the session has none"),
+    "session_ended": EventName("debug", "somebody ended a session by the API; carries who, and all of its end"),
     "stop_unmatched": EventName("debug", "a stop of a transaction we do not know; its readings are stored"),
     "stop_foreign": EventName("debug", "a charger stopped another one's transaction; nothing was changed"),
     "stop_contradicted": EventName("debug", "a second, different stop of a session; the first stands"),

@@ -33,6 +33,7 @@ from solarocpp.central_system.instructions import (
 )
 from solarocpp.central_system.signs import WATCHED
 from solarocpp.errors import RegistryError, StoreError
+from solarocpp.instructions.announcements import event_of, events_of
 from solarocpp.instructions.key_rotations import KeyRotations
 from solarocpp.ocpp.messages import OcppMessage
 from solarocpp.registry import Charger, Registry
@@ -231,7 +232,7 @@ class InstructionQueue:
         def write(con: Connection, number: int | None = None) -> Instruction:
             instruction = make(next_instruction_id(con) if number is None else number)
             insert_instructions(con, [instruction])
-            insert_events(con, [self._event("instruction_queued", instruction, now)])
+            insert_events(con, [event_of("instruction_queued", instruction, now)])
             return instruction
 
         if order.secret:
@@ -253,7 +254,7 @@ class InstructionQueue:
 
         def write(con: Connection) -> tuple[Instruction, Sequence[EventHappened]]:
             made = msgspec.structs.replace(instruction, instruction_id=next_instruction_id(con))
-            events = self._events_of(made, made.status_date, None)
+            events = events_of(made, made.status_date, None)
             insert_instructions(con, [made])
             insert_events(con, events)
             return made, events
@@ -275,7 +276,7 @@ class InstructionQueue:
         after = moved(instruction, outcome.state, now, result=outcome.result, error=outcome.error)
         self._open[number] = after  # at once: nobody may act on the state before
         try:
-            await self._write(after, self._events_of(after, now, requested_by))
+            await self._write(after, events_of(after, now, requested_by))
         except StoreError:
             self._open[number] = instruction
             self._announce(instruction.charger_id)
@@ -315,7 +316,7 @@ class InstructionQueue:
             if instruction.state == "executing" and (outcome := outcome_of_restart(instruction))
         ]
         if interrupted:
-            events = [event for instruction in interrupted for event in self._events_of(instruction, now, None)]
+            events = [event for instruction in interrupted for event in events_of(instruction, now, None)]
             self._store.write_now(lambda con: _write_changes(con, interrupted, events))
         now_in = {instruction.instruction_id: instruction for instruction in (*unfinished, *interrupted)}
         for instruction in now_in.values():
@@ -373,45 +374,6 @@ class InstructionQueue:
                     self._store.show_effects(happened)
         if batch.error is not None:
             raise batch.error
-
-    def _events_of(self, instruction: Instruction, now: datetime, requested_by: str | None) -> Sequence[EventHappened]:
-        match instruction.state:
-            case "completed":
-                return [self._event("instruction_completed", instruction, now)]
-            case "declined" if requested_by is not None:
-                return [self._event("instruction_cancelled", instruction, now, requested_by)]
-            case "declined" | "expired":
-                return [self._event("instruction_declined", instruction, now)]
-            case _:
-                return []
-
-    @staticmethod
-    def _event(name: str, instruction: Instruction, now: datetime, requested_by: str | None = None) -> EventHappened:
-        """Makes an event with the keys of spec 9.2, and who wanted it."""
-        data: dict[str, str | int | float | bool | None] = {
-            "cp": instruction.identifier,
-            "action": instruction.action,
-            "instruction": instruction.instruction_id,
-            "by": requested_by or instruction.requested_by,
-            "message": instruction.payload if instruction.state == "accepted" else instruction.result,
-            "error": instruction.error,
-        }
-        for key in [key for key, value in data.items() if value is None]:
-            del data[key]
-        identifier, account_id = instruction.identifier or None, instruction.account_id
-        return EventHappened(now, name, identifier, _said(instruction), data, account_id)
-
-
-def _said(instruction: Instruction) -> str:
-    """Says in a sentence what became of an instruction."""
-    if instruction.error:
-        return instruction.error
-    if instruction.state == "accepted":
-        return f"{instruction.action} was ordered by {instruction.requested_by}"
-    if instruction.result is None:
-        return f"{instruction.action} is {instruction.state}"
-    status = msgspec.json.decode(instruction.result).get("status")
-    return f"the charger answered {instruction.action}{'' if status is None else f': {status}'}"
 
 
 def _write_changes(con: Connection, instructions: Sequence[Instruction], events: Sequence[EventHappened]) -> None:

@@ -282,6 +282,11 @@ class TestWriting:
             assert await user("POST", path, json=body) == (422, {"success": False, "message": message}), path
         assert await user.seen("") is None
 
+    async def test_json_has_a_bottom(self, user: User) -> None:
+        deep = b'{"nodeId":1,"params":{"msg":' + b"[" * 5000 + b"]" * 5000 + b"}}"
+        status, told = await user("POST", "/add/OCPP_v16", content=deep, headers={"Content-Type": "application/json"})
+        assert (status, told["success"], told["message"].split(":")[0]) == (422, False, "Malformed JSON")
+
     async def test_a_form_has_an_end(self, user: User) -> None:
         status, told = await user("POST", "/add", data={str(number): "x" for number in range(2001)})
         assert (status, told["message"]) == (422, "Illegal argument: a form has at most 2000 fields.")

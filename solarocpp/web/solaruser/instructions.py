@@ -15,7 +15,7 @@ import trio
 from litestar import Request, Router, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from solarocpp.central_system.instructions import (
     CANCELLED,
@@ -24,10 +24,9 @@ from solarocpp.central_system.instructions import (
     State,
 )
 from solarocpp.web.access import ACTS_ON_NODES, LOOKS_AT_NODES
-from solarocpp.web.answers import Answer
 from solarocpp.web.instructions import MOST_WAIT_S
 from solarocpp.web.solaruser.criteria import DATES, Criteria, either, filtered_by
-from solarocpp.web.solaruser.entities import Answered, Done
+from solarocpp.web.solaruser.entities import Answered, Done, Entity
 from solarocpp.web.solaruser.faults import illegal, not_found, read_number
 from solarocpp.web.solaruser.orders import REFUSED, Orders, provide_orders
 from solarocpp.web.solaruser.views import written
@@ -52,7 +51,7 @@ class InstructionParameter(msgspec.Struct, frozen=True):
     value: str
 
 
-class InstructionEntity(Answer, frozen=True, kw_only=True):
+class InstructionEntity(Entity, frozen=True, kw_only=True):
     """An instruction."""
 
     id: int
@@ -66,7 +65,7 @@ class InstructionEntity(Answer, frozen=True, kw_only=True):
     """Until when it may be sent; a day, if nobody said otherwise."""
     parameters: list[InstructionParameter]
     """`action`, `chargePointId`, `chargerIdentifier` and `msg`, however it was written; secrets are blanked."""
-    result_parameters: dict[str, Any] | UnsetType = UNSET
+    result_parameters: dict[str, Any] | None = None
     """What the charger answered; of what is Declined why."""
 
     def about(self) -> str:
@@ -264,7 +263,7 @@ def instruction_entity(row: Instruction, *, waited: bool = False) -> Instruction
         status_date=written(row.status_date),
         expiration_date=written(row.expires),
         parameters=[InstructionParameter(name, value) for name, value in named.items() if value],
-        result_parameters=_result(row, waited=waited) or UNSET,
+        result_parameters=_result(row, waited=waited) or None,
     )
 
 

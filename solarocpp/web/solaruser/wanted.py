@@ -103,7 +103,7 @@ async def read_fields(request: Request[Any, Any, Any]) -> MultiDict[str]:
     """Reads the query and the form of a request, which SolarNetwork takes for the same.
 
     Raises:
-        Refused: 422, that are too many fields.
+        Refused: 422, there are too many fields.
     """
     body = (await request.body()).decode("utf-8", "replace")
     try:
@@ -155,7 +155,7 @@ def _is_form(request: Request[Any, Any, Any]) -> bool:
 def _read_json(body: bytes) -> _JsonOrder:
     try:
         return msgspec.json.decode(body or b"{}", type=_JsonOrder)
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:
         raise Refused(422, f"Malformed JSON: {exc}") from exc
 
 

@@ -29,6 +29,7 @@ from solarocpp.query.filters import (
     Nodes,
     Sources,
     find_name,
+    narrow,
     node_conditions,
     quote,
     read_rows,

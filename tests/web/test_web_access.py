@@ -47,6 +47,8 @@ async def test_the_schema_lists_the_routes(api: Served) -> None:
             "/api/accounts",
             "/api/authorizations",
             "/api/authorizations/{token}",
+            "/api/charger-keys",
+            "/api/charger-keys/{identifier}",
             "/api/charger-settings/{identifier}",
             "/api/chargers",
             "/api/chargers/{identifier}",

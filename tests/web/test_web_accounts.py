@@ -411,6 +411,7 @@ PARAMETERS: dict[str, list[str]] = {
     "latest": ["true"],
     "limit": ["1"],
     "node": ["{node}", "1"],
+    "own": ["true"],
     "properties": ["wattHours"],
     "since": ["2026-01-01"],
     "state": ["accepted", "declined"],

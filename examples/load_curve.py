@@ -20,11 +20,12 @@ zone = zone_of(con)
 
 # %% The energy of each session, spread over its quarters of an hour as its readings tell: by power where it was
 # sent, else by the steps of the register. So the area under the curve is what `q.sessions` adds up, whatever a
-# register did meanwhile.
+# register did meanwhile. The first and last reading of a session often have no power: it is that of their neighbour.
 QUARTERS = """
 WITH reading AS (
     SELECT "sessionId", created, lag(created) OVER life AS since,
-        (watts + lag(watts) OVER life) / 2 * (epoch(created) - epoch(lag(created) OVER life)) AS byPower,
+        (coalesce(watts, lag(watts) OVER life) + coalesce(lag(watts) OVER life, watts)) / 2
+            * (epoch(created) - epoch(lag(created) OVER life)) AS byPower,
         greatest(0, "wattHours" - lag("wattHours") OVER life) AS byRegister
     FROM datum WHERE "sessionId" IS NOT NULL AND status IS NULL
     WINDOW life AS (PARTITION BY "sessionId" ORDER BY created)

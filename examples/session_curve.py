@@ -61,9 +61,10 @@ def line(axes: Axes, values: np.ndarray, **how: str) -> list[Line2D]:
 
 # %% Power above, with the state of charge on its own axis; currents below.
 begins, ends = (moment.astimezone(ZoneInfo(zone)) for moment in (started, ended or charged))
+until = f"{ends:%H:%M}" if ends.date() == begins.date() else f"{ends:%d %b %H:%M}"
 figure, parts = page(
     f"A charge session at {source}",
-    f"id tag {token}, {begins:%A %d %b %Y %H:%M} to {ends:%H:%M} ({zone}), "
+    f"id tag {token}, {begins:%A %d %b %Y %H:%M} to {until} ({zone}), "
     f"{(energy or 0) / 1000:,.1f} kWh, at most {(peak or 0) / 1000:,.1f} kW",
     [["power"], ["current"]] if phases else [["power"]],
     sharex=True,

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -111,6 +112,17 @@ def test_load_curve(site: Path, picture: Callable[..., Picture]) -> None:
     first = next(at for at, row in enumerate(numbers) if row["began"].startswith(began) and float(row["energy"]) > 0)
     hump = list(itertools.takewhile(lambda row: float(row["energy"]) > 0, numbers[first:]))
     assert sum(float(row["energy"]) for row in hump) == pytest.approx(alone, abs=1)
+    # No quarter takes more than the sessions in it ever took; who tells no power takes 22.08 kW, as the others.
+    sessions = ask(
+        site,
+        """
+        SELECT epoch(started), epoch(coalesce(ended, started)), coalesce(max(watts), 22080) / 4
+        FROM session JOIN datum USING ("sessionId") GROUP BY "sessionId", started, ended""",
+    )
+    for row in numbers:
+        at = datetime.fromisoformat(row["began"]).timestamp()
+        most = sum(wh for began, ended, wh in sessions if began < at + 900 and ended > at)
+        assert float(row["energy"]) <= most * 1.02 + 10, row["began"]
     assert share_of(points, "#0072B2") > 0.3  # the lines
     assert share_of(points, "#ffffff") > 40
 

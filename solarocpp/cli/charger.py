@@ -32,6 +32,10 @@ SecurityProfile = Annotated[
     Literal[0, 1, 2, 3] | None,
     Parameter(help="Least it must prove: 0 nothing, 1 a password (default), 2 that under TLS, 3 a client certificate."),
 ]
+SupplyPhases = Annotated[int | None, Parameter(name="--phases", help="Phases it is connected to, 1 to 3; 3 is meant.")]
+SupplyVoltage = Annotated[
+    float | None, Parameter(name="--voltage", help="Of a phase against neutral; 230 is meant. With both, A is W.")
+]
 Enabled = Annotated[bool | None, Parameter(negative="--disabled", help="Whether it may connect.")]
 
 _COLUMNS = (
@@ -61,6 +65,8 @@ async def add(  # noqa: PLR0913 one argument an option
     enabled: Enabled = True,
     registration_status: RegistrationStatus = None,
     security_profile: SecurityProfile = None,
+    phases: SupplyPhases = None,
+    voltage: SupplyVoltage = None,
     where: Where = HERE,
 ) -> None:
     """Registers a charger."""
@@ -73,6 +79,8 @@ async def add(  # noqa: PLR0913 one argument an option
         enabled=enabled,
         registrationStatus=registration_status,
         securityProfile=security_profile,
+        supplyPhases=phases,
+        supplyVoltage=voltage,
     )
     async with reach_api(where, create=True) as api:
         receipt = await api.post("chargers", body=order)
@@ -138,6 +146,8 @@ async def set_charger(  # noqa: PLR0913 one argument an option
     enabled: Enabled = None,
     registration_status: RegistrationStatus = None,
     security_profile: SecurityProfile = None,
+    phases: SupplyPhases = None,
+    voltage: SupplyVoltage = None,
     where: Where = HERE,
 ) -> None:
     """Changes a charger; acts at once."""
@@ -148,6 +158,8 @@ async def set_charger(  # noqa: PLR0913 one argument an option
         enabled=enabled,
         registrationStatus=registration_status,
         securityProfile=security_profile,
+        supplyPhases=phases,
+        supplyVoltage=voltage,
     )
     if create_node:
         change["createNode"] = True

@@ -24,6 +24,7 @@ import msgspec
 import trio
 
 from solarocpp.cli.options import TOKEN_VARIABLE, Where
+from solarocpp.cli.output import remark
 from solarocpp.cli.progress import Show
 from solarocpp.errors import RequestRefused, StoreLocked, Unreachable
 
@@ -42,6 +43,19 @@ _ANSWER_TIMEOUT_S: Final = 60.0
 _SILENCE_S: Final = 45.0
 # Bound to all interfaces is reachable on this one, of the same family: a listener on `::` takes no IPv4.
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 compared, not bound
+# What a server answers that is there and has no room for one more who follows.
+_FULL: Final = 503
+
+
+class _Place:
+    """Where somebody is who follows what happens."""
+
+    last_id: str | None = None
+    """Of the last event that was told."""
+    opened = False
+    """Whether a server has told anything yet."""
+    pause_s = 0.0
+    """How long was waited before the last look for a server that had ended; 0: it is there."""
 
 
 class Api:
@@ -141,27 +155,63 @@ class Api:
         once_open: Callable[[], Awaitable[None]] | None = None,
         **query: object,
     ) -> NoReturn:
-        """Shows what happens as it happens, each with its `kind`, until the server ends.
+        """Shows what happens as it happens, each with its `kind`, until the caller is cancelled.
 
-        `once_open` is run when nothing can be missed any more, before the first is shown.
+        `once_open` is run when nothing can be missed any more, before the first is shown. A server that ends is waited
+        for, and asked to go on where it was; what it does not have any more is shown as the kind `lost`.
+
+        Raises:
+            Unreachable: there is no server to begin with.
+            RequestRefused: it says no, be it when it is back: this token was removed, for one.
         """
+        named = {key: _query_text(value) for key, value in query.items() if value is not None}
+        place = _Place()
+        while True:
+            try:
+                await self._hear(route, named, place, show, once_open)
+            except Unreachable:
+                if not place.opened:
+                    raise
+            except RequestRefused as refused:
+                if not place.opened or refused.status != _FULL:
+                    raise
+            if not place.pause_s:
+                remark("The server has ended this; it is waited for, until Ctrl-C.")
+            place.pause_s = min(2 * place.pause_s or _FIRST_LOOK_S, _LAST_LOOK_S)
+            await trio.sleep(place.pause_s)
+            server = None if self.where.url is not None else running_server(self.where.data)
+            if server is not None:  # it may have another port now
+                self._http.base_url = httpx.URL(url_of(server))
+
+    async def _hear(
+        self,
+        route: Sequence[str],
+        query: Mapping[str, str],
+        place: _Place,
+        show: Callable[[dict[str, Any]], None],
+        once_open: Callable[[], Awaitable[None]] | None,
+    ) -> None:
+        """Shows what happens from a place on, until the connection ends."""
         from httpx_sse import aconnect_sse
 
-        named = {key: _query_text(value) for key, value in query.items() if value is not None}
         # The server says something every 15 s, be it that all is quiet.
         patience = httpx.Timeout(_ANSWER_TIMEOUT_S, read=_SILENCE_S)
+        after = {} if place.last_id is None else {"Last-Event-ID": place.last_id}
         with self._explained():
-            async with aconnect_sse(self._http, "GET", _path(route), params=named, timeout=patience) as source:
+            async with aconnect_sse(
+                self._http, "GET", _path(route), params=query, headers=after, timeout=patience
+            ) as source:
                 if not source.response.is_success:
                     await source.response.aread()
                     self._decode(source.response)
-                if once_open is not None:
+                if once_open is not None and not place.opened:
                     await once_open()
+                place.opened, place.pause_s = True, 0.0
                 async with aclosing(source.aiter_sse()) as told:
                     async for each in told:
+                        place.last_id = each.id or place.last_id
                         if each.data:
                             show({"kind": each.event, **msgspec.json.decode(each.data)})
-        raise Unreachable("The server has ended the stream: it stops, or this token was removed.")
 
     async def _ask(self, method: str, route: Sequence[str], **request: Any) -> Any:
         with self._explained():

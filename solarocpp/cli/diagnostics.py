@@ -13,6 +13,7 @@ from solarocpp.cli.options import HERE, Where
 from solarocpp.cli.output import remark
 from solarocpp.cli.progress import Show, progress_bar
 from solarocpp.cli.times import moment
+from solarocpp.cli.transfer import new_file
 from solarocpp.errors import WrongUsage
 
 # One question may take a minute (the API's own limit); shorter ones let Ctrl-C and a lost server be noticed.
@@ -54,7 +55,7 @@ async def diagnostics(  # noqa: PLR0913 one argument an option
             remark(f"solarocpp: {row}")
             return 1
         place = file or Path(str(row["file"]).rsplit("/", 1)[-1])
-        with place.open("xb") as into:
+        with new_file(place, number) as into:
             count = await api.download("transfer-files", str(number), into=into)
     print(f"{place}: {count} bytes")
     return 0

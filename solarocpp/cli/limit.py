@@ -24,8 +24,11 @@ async def limit(  # noqa: PLR0913 one argument an option
     until: Annotated[
         str | None, Parameter(help="18:00 by the clock of the charger's node, or a time. Default: until off.")
     ] = None,
-    phases: Annotated[int, Parameter(help="Phases connected, for chargers that take the other unit only.")] = 3,
-    voltage: Annotated[float, Parameter(help="Of a phase against neutral, for the same.")] = 230.0,
+    phases: Annotated[
+        int | None,
+        Parameter(help="Phases connected, for chargers that take the other unit only. Default: the charger's."),
+    ] = None,
+    voltage: Annotated[float | None, Parameter(help="Of a phase against neutral, for the same.")] = None,
     wait: Annotated[float, Parameter(help="Seconds the charger may take; 0: do not wait.")] = 30.0,
     where: Where = HERE,
 ) -> int:

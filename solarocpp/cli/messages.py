@@ -33,7 +33,7 @@ async def tail(
     format: Line = "table",  # noqa: A002 the option is called so
     where: Where = HERE,
 ) -> None:
-    """Shows messages as they pass, until Ctrl-C."""
+    """Shows messages as they pass, until Ctrl-C; a server that ends is waited for."""
     async with reach_api(where) as api:
         await require_server(api, instead=f"solarocpp ledger {ident or 'CP001'}")
         written = line_of if format == "table" else json_of

@@ -143,8 +143,8 @@ async def schedule(  # noqa: PLR0913 one argument an option
     hours: Annotated[float, Parameter(help="How far to look.")] = 24.0,
     unit: Annotated[str, Parameter(help="A (for each phase) or W.")] = "A",
     ask: Annotated[bool, Parameter(negative="", help="Ask the charger for its own, and compare.")] = False,
-    phases: Annotated[int, Parameter(help="Phases connected, between A and W.")] = 3,
-    voltage: Annotated[float, Parameter(help="Of a phase against neutral, for the same.")] = 230.0,
+    phases: Annotated[int | None, Parameter(help="Phases connected, between A and W. Default: the charger's.")] = None,
+    voltage: Annotated[float | None, Parameter(help="Of a phase against neutral, for the same.")] = None,
     wait: Wait = 30.0,
     format: Format = "table",  # noqa: A002 the option is called so
     where: Where = HERE,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 from cyclopts import App, Parameter
 
@@ -47,15 +49,29 @@ async def fetch(
     async with reach_api(where) as api:
         row = await api.get("transfers", str(number))
         place = file or Path(str(row["file"]).rsplit("/", 1)[-1])
-        if place.exists():
-            raise WrongUsage(f"{place} exists. Name another file.")
-        with place.open("xb") as into:
-            try:
-                count = await api.download("transfer-files", str(number), into=into)
-            except BaseException:
-                place.unlink()
-                raise
+        with new_file(place, number) as into:
+            count = await api.download("transfer-files", str(number), into=into)
     print(f"{place}: {count} bytes")
+
+
+@contextmanager
+def new_file(place: Path, number: int) -> Iterator[BinaryIO]:
+    """Opens a new file for what came with a transfer; it stays if the block ends well.
+
+    Raises:
+        WrongUsage: no new file can be written there.
+    """
+    try:
+        into = place.open("xb")
+    except OSError as exc:
+        text = f"{place} cannot be written ({exc.strerror}). Name another: solarocpp transfer fetch {number} FILE"
+        raise WrongUsage(text) from exc
+    try:
+        with into:
+            yield into
+    except BaseException:
+        place.unlink()
+        raise
 
 
 @app.command(help_epilogue="Example: solarocpp transfer remove 3")

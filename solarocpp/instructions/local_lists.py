@@ -76,12 +76,12 @@ class LocalLists:
         *,
         settle_s: float = SETTLE_S,
     ) -> None:
-        self._settle_s = settle_s
         self._store = store
         self._registry = registry
         self._queue = queue
         self._links = links
         self._clock = clock
+        self._settle_s = settle_s
         self._wanted = {row.charger_id for row in store.read_now(select_local_lists) if row.wanted}
         self._leaving: set[int] = set()
         """Chargers whose list is to be emptied, since it is not wanted any more."""

@@ -122,7 +122,7 @@ def read_zones(con: DuckDBPyConnection, node: Nodes | None) -> Zones:
     """Looks up the time zones of the nodes in question."""
     rows = read_rows(con, "node", [*node_conditions(node), column("timeZone").isnotnull()])
     nodes = defaultdict(list)
-    for number, zone in sorted(rows.project('"nodeId", "timeZone"').fetchall()):
+    for number, zone in rows.project('"nodeId", "timeZone"').order('"nodeId"').fetchall():
         try:
             ZoneInfo(zone)
         except (ValueError, ZoneInfoNotFoundError) as exc:

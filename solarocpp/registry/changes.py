@@ -51,6 +51,8 @@ _DETAILS: Final = (
     "imsi",
     "meter_type",
     "meter_serial_number",
+    "supply_phases",
+    "supply_voltage",
 )
 
 # A URL template that gives each reconnect another identifier must not fill the table; a site of more

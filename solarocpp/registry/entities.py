@@ -86,6 +86,10 @@ class Charger(msgspec.Struct, frozen=True):
     """The least its links must prove; 0, nothing at all, only where somebody chose so: no password, no entry (Q112)."""
     adopted: bool = True
     """False: `unknownChargers` let it in, and no operator has given it a registration status since."""
+    supply_phases: int | None = None
+    """Phases it is connected to; no message of OCPP 1.6 says it. None: nobody has said, and 3 is meant."""
+    supply_voltage: float | None = None
+    """V, of a phase against neutral; None: nobody has said, and 230 is meant."""
     settings: Settings = Settings()
 
 

@@ -26,6 +26,9 @@ MOST_NODES: Final = 1_000
 MOST_PATTERNS: Final = 100
 # Far beyond any charger; a connector is a row.
 Connectors = Annotated[int, msgspec.Meta(ge=0, le=1000)]
+Phases = Annotated[int, msgspec.Meta(ge=1, le=3)]
+Volts = Annotated[float, msgspec.Meta(gt=0, le=1000)]
+"""Of a phase against neutral."""
 # argon2 takes any length; beyond this it is a mistake or an attack.
 Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
@@ -88,6 +91,9 @@ class NewCharger(Order, frozen=True, kw_only=True):
     imsi: Label | None = None
     meter_type: Label | None = None
     meter_serial_number: Label | None = None
+    # What no message says.
+    supply_phases: Phases | None = None
+    supply_voltage: Volts | None = None
 
 
 class DatumSettingsChange(Order, frozen=True, kw_only=True):
@@ -121,6 +127,8 @@ class ChargerChange(DatumSettingsChange, frozen=True, kw_only=True):
     imsi: Label | UnsetType | None = UNSET
     meter_type: Label | UnsetType | None = UNSET
     meter_serial_number: Label | UnsetType | None = UNSET
+    supply_phases: Phases | UnsetType | None = UNSET
+    supply_voltage: Volts | UnsetType | None = UNSET
 
 
 class NewCredential(Order, frozen=True, kw_only=True):

@@ -346,10 +346,13 @@ def open_store(
         SchemaTooNew: a later version wrote it.
         StoreError: it cannot be opened.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     folders = (directory / "exports", directory / "snapshots")
-    for folder in folders:
-        folder.mkdir(exist_ok=True)
+    try:
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        text = f"The data directory {str(directory)!r} cannot be written ({exc.strerror}). Name another: --data DIR"
+        raise StoreError(text) from exc
     allowed = (*folders, staging_folder(directory))
     database = Database(
         directory / DATABASE,

@@ -179,7 +179,13 @@ CREATE TABLE "desiredConfiguration" (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+_VERSION_5 = """
+-- What a charger is connected to, which no message of OCPP 1.6 tells.
+ALTER TABLE charger ADD COLUMN "supplyPhases" TINYINT;
+ALTER TABLE charger ADD COLUMN "supplyVoltage" DOUBLE;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 """SQL of each version of `solarocpp.duckdb`, version 1 first; views are not here, they are made at each start."""
 
 SECRET_MIGRATIONS: tuple[str, ...] = (

@@ -97,7 +97,7 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 _CALLER: Final = "caller"
-# Of an account's number; a BIGINT has 19, and Python refuses to read what has thousands.
+# Of a number that is read of a header; a BIGINT has 19, and Python refuses to read what has thousands.
 MOST_DIGITS: Final = 18
 
 

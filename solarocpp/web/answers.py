@@ -58,6 +58,10 @@ class ChargerView(Answer, frozen=True, kw_only=True):
     imsi: str | None
     meter_type: str | None
     meter_serial_number: str | None
+    supply_phases: int | None
+    """Phases it is connected to; None: nobody has said, and 3 is meant."""
+    supply_voltage: float | None
+    """V, of a phase against neutral; None: nobody has said, and 230 is meant."""
     source_id_template: str | None
     """Its own; None: the account's."""
     publish: bool | None
@@ -250,6 +254,8 @@ def charger_view(charger: Charger, connected: frozenset[int] | None) -> ChargerV
         imsi=charger.imsi,
         meter_type=charger.meter_type,
         meter_serial_number=charger.meter_serial_number,
+        supply_phases=charger.supply_phases,
+        supply_voltage=charger.supply_voltage,
         source_id_template=charger.settings.source_id_template,
         publish=charger.settings.publish,
         charger_id=charger.charger_id,

@@ -55,6 +55,7 @@ _HTTP_KINDS = {
     406: "not_acceptable",
     409: "busy",
     413: "too_large",
+    503: "unavailable",
 }
 
 

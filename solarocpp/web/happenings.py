@@ -25,6 +25,7 @@ from solarocpp.errors import SolarOcppError
 from solarocpp.store import Store
 from solarocpp.store.effects import Effect
 from solarocpp.store.writer import Record
+from solarocpp.web.access import MOST_DIGITS
 from solarocpp.web.telling import Told, told_of_event, told_of_record
 
 Kind = Literal["message", "datum", "status", "session", "link", "event", "instruction"]
@@ -188,7 +189,8 @@ class Hub:
     def _catch_up(self, reader: Reader, after: str) -> bool:
         """Puts what is newer than `after`; False if some of it is not kept any more, or it is no place we know."""
         run_id, _, number = after.rpartition("-")
-        if run_id != self._run_id or not number.isdecimal() or int(number) > self._number:
+        known = run_id == self._run_id and number.isdecimal() and len(number) <= MOST_DIGITS
+        if not known or int(number) > self._number:
             return False
         missed = self._number - int(number)
         for happening in list(self._ring)[-missed:] if missed else ():

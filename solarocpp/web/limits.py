@@ -38,6 +38,7 @@ from solarocpp.web.schedules import (
     named_profiles,
     schedule_in,
     step_view,
+    supply_of,
 )
 
 # A day is what chargers plan; some refuse to look further.
@@ -54,8 +55,9 @@ class NewLimit(ChargingOrder, frozen=True, kw_only=True):
     """0: the charger as a whole."""
     until: str | None = None
     """`18:00` by the clock of the charger's node, or a time; null: until it is taken away."""
-    phases: Phases = 3
-    voltage: Volts = 230.0
+    phases: Phases | None = None
+    """Null: those of the charger (`supplyPhases`)."""
+    voltage: Volts | None = None
     """Of a phase against neutral: with these A is W, for chargers that take the other unit only."""
     wait: Wait = 30
 
@@ -89,8 +91,10 @@ class ScheduleQuestion(ChargingOrder, frozen=True, kw_only=True):
     """0: what the charger as a whole may take."""
     seconds: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_WINDOW_S)] = _USUAL_WINDOW_S
     unit: ChargingRateUnit = "A"
-    phases: Phases = 3
-    voltage: Volts = 230.0
+    phases: Phases | None = None
+    """Null: those of the charger (`supplyPhases`)."""
+    voltage: Volts | None = None
+    """Of a phase against neutral; null: the charger's (`supplyVoltage`)."""
     wait: Wait = 0
     """How long the charger may take to tell its own; 0: it is not asked."""
 
@@ -121,7 +125,7 @@ async def set_limit(data: JSONBody[NewLimit], desk: NamedDependency[Desk]) -> Li
             charger, "ClearChargingProfile", {"id": limit_profile_id(data.connector)}, wait_s=patience.left_s
         )
         return _limit_receipt(data, until, cleared, accepted=True if status_of(cleared) else None)
-    supply = Supply(data.phases, data.voltage)
+    supply = supply_of(charger, data.phases, data.voltage)
     offers = limit_profiles(
         read_limit(data.limit),
         data.connector,
@@ -145,7 +149,7 @@ async def set_limit(data: JSONBody[NewLimit], desk: NamedDependency[Desk]) -> Li
 async def show_schedule(data: JSONBody[ScheduleQuestion], desk: NamedDependency[Desk]) -> ScheduleView:
     """Computes the composite schedule of OCPP 1.6 §3.13, and with `wait` asks the charger for its own."""
     charger = desk.charger(data.charger)
-    supply = Supply(data.phases, data.voltage)
+    supply = supply_of(charger, data.phases, data.voltage)
     asked = Asked(charger, data.connector, data.seconds, data.unit, supply)
     ours = await composite(desk, asked)
     said, theirs, found = None, None, None

@@ -23,7 +23,7 @@ from solarocpp import __version__
 from solarocpp.registry import Registry
 from solarocpp.store import Store, StoreStatistics
 from solarocpp.store.histogram import SECONDS, Histogram
-from solarocpp.web.access import needs_whole_box
+from solarocpp.web.access import LOOKS, needs_whole_box
 
 PREFIX: Final = "solarocpp_"
 
@@ -158,6 +158,7 @@ _TEXT: Final = ResponseSpec(
 @get(
     "/metrics",
     responses={200: _TEXT},
+    opt=LOOKS,
     summary="Counts and durations, for Prometheus",
     guards=[needs_whole_box],
     tags=["health"],

@@ -5,6 +5,8 @@
                             sent a SELECT of that answer (see `query.quack`)
                   FETCH     passed on
 
+What a connection may is asked again with each message: a token that was removed or has expired acts no more (Q15).
+
 Every message is one request and one answer, both of bytes. What goes wrong is an answer of the protocol,
 which the client shows as its error, so an analyst reads the same texts here as over HTTP.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections import OrderedDict
 from collections.abc import Callable
 
 import httpx
@@ -36,6 +39,9 @@ _ANSWER_DEADLINE_S = 60.0
 
 # Clients fetch one answer by several connections at once, and there may be dozens of them.
 _LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=20)
+
+# A hundred bytes each. Clients have dozens; whose is forgotten connects again.
+_MOST_CONNECTIONS = 10_000
 
 _GREETING = b"Live SQL of solarocpp, for DuckDB clients: ATTACH 'quack:HOST:PORT' AS solar (TOKEN '...')\n"
 
@@ -78,6 +84,8 @@ class QuackDoor:
         self._opens_whole_box = opens_whole_box
         self._limit_s = limit_s
         self._numbers = itertools.count(1)
+        self._shown: OrderedDict[str, str] = OrderedDict()
+        """The token each connection was opened with."""
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -105,8 +113,10 @@ class QuackDoor:
                 case Kind.CONNECT:
                     return await self._connect(message)
                 case Kind.PREPARE:
+                    self._check_token(self._shown.get(message.connection_id, ""))
                     return await self._prepare(message, body)
                 case Kind.FETCH:
+                    self._check_token(self._shown.get(message.connection_id, ""))
                     return await self._pass_on(body)
                 case _:  # an append, or a change of the catalogue
                     return quack.error_message("Nothing can be written here: the store is open for questions only.")
@@ -115,17 +125,23 @@ class QuackDoor:
         except Exception as exc:  # noqa: BLE001 catch point 3 of 4 again, in the form of this protocol
             return quack.error_message(text_of_defect(exc, "POST", "quack"))
 
-    async def _connect(self, message: Message) -> bytes:
-        if not self._opens_whole_box(message.text):
+    def _check_token(self, shown: str) -> None:
+        if not self._opens_whole_box(shown):
             raise SqlRefused(
                 "This token does not open live SQL. Use that of admin.token in the data directory, or make one with: "
                 "solarocpp token add NAME --whole-box"
             )
+
+    async def _connect(self, message: Message) -> bytes:
+        self._check_token(message.text)
         answer = await self._pass_on(quack.with_text(message, self._server.token))
         connected = quack.read_message(answer)
         if connected.kind == Kind.CONNECTED:
             # A statement without database names means the store, not the empty one the instance was opened with.
             await self._pass_on(quack.statement_message(connected.connection_id, "USE solarocpp"))
+            self._shown[connected.connection_id] = message.text
+            if len(self._shown) > _MOST_CONNECTIONS:
+                self._shown.popitem(last=False)
         return answer
 
     async def _prepare(self, message: Message, body: bytes) -> bytes:

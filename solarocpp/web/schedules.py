@@ -72,6 +72,14 @@ class Asked(NamedTuple):
     supply: Supply
 
 
+def supply_of(charger: Charger, phases: int | None, voltage_v: float | None) -> Supply:
+    """Tells what a charger is connected to: by whoever asks, else as it is registered, else three phases of 230 V."""
+    usual = Supply()
+    return Supply(
+        phases or charger.supply_phases or usual.phases, voltage_v or charger.supply_voltage or usual.voltage_v
+    )
+
+
 async def named_profiles(desk: Desk) -> list[NamedProfile]:
     """Lists the named profiles of whoever asks."""
     return await desk.store.read(lambda con: select_named_profiles(con, desk.caller.managed))

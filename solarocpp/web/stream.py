@@ -24,7 +24,7 @@ from litestar.params import QueryParameter
 from litestar.response.sse import ServerSentEventMessage
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from solarocpp.web.access import Caller, still_allowed
+from solarocpp.web.access import LOOKS, Caller, still_allowed
 from solarocpp.web.happenings import KINDS, Hub, Kind, Reader, TooManyReaders, Wish
 
 MEDIA_TYPE: Final = "text/event-stream"
@@ -36,6 +36,7 @@ RETRY_MS: Final = 3000
 
 @get(
     "/events/stream",
+    opt=LOOKS,
     summary="What happens, while it happens",
     media_type=MEDIA_TYPE,
     tags=["questions"],

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
+import os
+import pty
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from conftest import Cli
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -143,10 +150,9 @@ def test_a_generated_password_is_alone_on_stdout(run: Run) -> None:
     assert run("credential", "remove", "DEPOT", "--yes") == (0, "Credential depot is removed.\n", "")
 
 
-def test_a_password_comes_from_standard_input_and_is_never_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("swordfish\n"))
-    assert run("credential", "add", "depot", "--password-stdin") == (
-        0,
+def test_a_password_comes_from_standard_input_and_is_never_shown(run: Run, tmp_path: Path, solarocpp_cli: Cli) -> None:
+    made = solarocpp_cli(tmp_path / "data", "credential", "add", "depot", "--password-stdin", stdin="swordfish\n")
+    assert (made.stdout, made.stderr) == (
         "",
         "Credential depot is for every charger.\nWarning: The password has 9 characters; OCPP asks for 16 at least.\n",
     )
@@ -270,25 +276,35 @@ ERRORS = [
 
 def test_errors_are_one_line_that_says_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run("charger", "add", "CP001")
-    monkeypatch.setattr("sys.stdin", io.StringIO())
     monkeypatch.setenv("SOLAROCPP_TOKEN", "token")
     for arguments, code, err in ERRORS:
         assert run(*arguments) == (code, "", f"solarocpp: {err}\n"), arguments
 
 
-def test_somebody_at_a_terminal_is_asked_before_a_removal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    run("charger", "add", "CP001")
-    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
-    question = "Remove charger CP001? Its sessions, datums and ledger stay. [y/N] "
-    assert run("charger", "remove", "CP001") == (0, question, "")
-    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
-    assert run("charger", "remove", "CP001")[1] == (
-        question + "Charger CP001 is removed. Its sessions, datums and ledger stay.\n"
+def test_a_place_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert run("charger", "add", "CP001", "--data", "file/data") == (
+        1,
+        "",
+        "solarocpp: The data directory 'file/data' cannot be written (Not a directory). Name another: --data DIR\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("n\n", ""), ("\n", ""), ("y\n", "Charger CP001 is removed. Its sessions, datums and ledger stay.\n")],
+)
+def test_somebody_at_a_terminal_is_asked_before_a_removal(run: Run, typed: str, said: str) -> None:
+    run("charger", "add", "CP001")
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, typed.encode())
+    command = [sys.executable, "-m", "solarocpp", "charger", "remove", "CP001"]
+    done = subprocess.run(command, check=True, stdin=terminal, capture_output=True, text=True, timeout=60)
+    os.close(keyboard)
+    os.close(terminal)
+    question = "Remove charger CP001? Its sessions, datums and ledger stay. [y/N] "
+    assert (done.stdout, done.stderr) == (question + said, "")
+    assert (run("charger", "list", "--format", "json")[1] == "[]\n") == bool(said)
 
 
 def test_questions_to_an_empty_store(run: Run) -> None:
@@ -311,10 +327,10 @@ def test_questions_to_an_empty_store(run: Run) -> None:
     assert err.count("\n") == 1
 
 
-def test_sql_from_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sql_from_standard_input(run: Run, tmp_path: Path, solarocpp_cli: Cli) -> None:
     run("charger", "add", "CP001")
-    monkeypatch.setattr("sys.stdin", io.StringIO("FROM charger SELECT identifier"))
-    assert run("sql", "-") == (0, "identifier\nCP001\n", "")
+    answer = solarocpp_cli(tmp_path / "data", "sql", "-", stdin="FROM charger SELECT identifier")
+    assert (answer.stdout, answer.stderr) == ("identifier\nCP001\n", "")
 
 
 def test_check_ends_with_1_if_something_is_wrong(run: Run, tmp_path: Path) -> None:

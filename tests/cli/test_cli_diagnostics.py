@@ -61,6 +61,11 @@ async def test_diagnostics_come_and_firmware_goes(tmp_path: Path, solarocpp_cli:
         assert done.stdout == f"{file}: {file.stat().st_size} bytes\n"
         log = await command("diagnostics", "CP001", str(tmp_path / "log"), "--log", "security")
         assert "log: " in log.stdout
+        nowhere = await command("transfer", "fetch", "1", "no/such/folder", exits=2)
+        assert nowhere.stderr == (
+            "solarocpp: no/such/folder cannot be written (No such file or directory). "
+            "Name another: solarocpp transfer fetch 1 FILE\n"
+        )
         again = await command("diagnostics", "CP001", str(file), exits=2)
         assert again.stderr.startswith(f"solarocpp: {file} exists. Name another file.")
 

@@ -225,21 +225,6 @@ def test_events_are_followed_behind_those_there_are(running_server: Serve, passw
         ]
 
 
-@pytest.mark.slow(reason="a server, and a command that follows it")
-def test_a_stream_that_ends_is_told(running_server: Serve, tmp_path: Path, run: Run) -> None:
-    run("charger", "add", "CP001")
-    with running_server(tmp_path / "data") as server:
-        command = [sys.executable, "-m", "solarocpp", "tail", "--data", str(server.data)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(3)  # it goes on, as long as the server does
-            server.stop()
-            _, said = process.communicate(timeout=30)
-    assert process.returncode == 1
-    assert said.startswith("solarocpp: ")
-    assert said.count("\n") == 1
-
-
 @pytest.mark.parametrize(
     ("frame", "payload"),
     [

@@ -201,6 +201,23 @@ async def test_the_schedule_is_in_the_unit_that_is_asked_for(desk: httpx.AsyncCl
     assert (said["asked"], said["theirs"], said["differences"]) == (None, None, None)
 
 
+async def test_what_a_charger_is_connected_to_is_kept(desk: httpx.AsyncClient, told: Told) -> None:
+    """Two phases of 115 V, once said, make 16 A 3680 W; who asks may say otherwise, and null goes back."""
+    async with told.booted() as charge_point:
+        await set_limit(desk, charge_point, "16A")
+    question = {"charger": "CP001", "connector": 0, "unit": "W"}
+    kept = {"supplyPhases": 2, "supplyVoltage": 115}
+    receipt = (await desk.patch("/chargers/CP001", json=kept)).json()
+    assert {name: receipt["charger"][name] for name in kept} == kept
+    found = []
+    for more in ({}, {"phases": 1}, {"voltage": 230}):
+        said = (await desk.post("/composite-schedules", json=question | more)).json()
+        found.append(said["steps"][0]["limit"])
+    await desk.patch("/chargers/CP001", json=dict.fromkeys(kept))
+    said = (await desk.post("/composite-schedules", json=question)).json()
+    assert [*found, said["steps"][0]["limit"]] == [3680.0, 1840.0, 7360.0, 11040.0]
+
+
 @pytest.mark.parametrize(
     ("content", "status", "text"),
     [

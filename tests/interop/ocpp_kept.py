@@ -47,7 +47,7 @@ class Keeping(ChargePoint):
         return call_result.ClearChargingProfile("Unknown" if found is None else "Accepted")
 
     @on("GetCompositeSchedule")
-    def tell_schedule(self, connector_id: int, duration: int, charging_rate_unit: str, **_: Any) -> Any:
+    def tell_schedule(self, connector_id: int, duration: int, charging_rate_unit: str = "A", **_: Any) -> Any:
         """Knows flat profiles only, which is what limits are."""
         if not Keeping.profiles:
             return call_result.GetCompositeSchedule("Rejected")

@@ -14,6 +14,8 @@ import trio.testing
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream, wrap_server_stream
 
 from solarocpp.errors import DialFailed
+from solarocpp.simulator.charge_point import ChargePoint
+from solarocpp.simulator.clock import ScaledClock
 
 Payload = dict[str, Any]
 
@@ -98,6 +100,11 @@ class PlayedCentralSystem:
     def payloads(self, action: str) -> list[Payload]:
         return [payload for called, payload in self.calls if called == action]
 
+    def statuses(self, connector: int = 1) -> list[str]:
+        """What a connector said it is, in order."""
+        told = self.payloads("StatusNotification")
+        return [status["status"] for status in told if status["connectorId"] == connector]
+
 
 @pytest.fixture
 def central(nursery: trio.Nursery) -> PlayedCentralSystem:
@@ -108,3 +115,18 @@ def central(nursery: trio.Nursery) -> PlayedCentralSystem:
 def jumping(autojump_clock: trio.testing.MockClock) -> trio.testing.MockClock:
     """Trio's clock jumps when everybody waits; a test asks for it itself, pytest-trio looks nowhere else."""
     return autojump_clock
+
+
+@pytest.fixture
+async def charge_point(
+    central: PlayedCentralSystem, nursery: trio.Nursery, jumping: trio.testing.MockClock
+) -> ChargePoint:
+    """A charge point of two connectors that has booted, and what it said for that is forgotten."""
+    for action in ("SignCertificate", "DiagnosticsStatusNotification", "FirmwareStatusNotification"):
+        central.answers[action] = {"status": "Accepted"} if action == "SignCertificate" else {}
+    central.answers |= {"LogStatusNotification": {}, "SignedFirmwareStatusNotification": {}}
+    charge_point = ChargePoint("CP001", central.dial, clock=ScaledClock(START, 1.0), connectors=2)
+    await nursery.start(charge_point.run)
+    await trio.testing.wait_all_tasks_blocked()
+    central.calls.clear()
+    return charge_point

@@ -166,6 +166,7 @@ class TestMigration:
             assert rows(store, "SELECT nextval('fileTransferNumber'), nextval('instructionNumber')") == [(2, 2)]
             assert rows(store, "SELECT action, state, effect FROM instruction") == [("Reset", "completed", "seen")]
             assert rows(store, 'SELECT identifier, "key" FROM certificate') == [("CP001", "EC P-256")]
+            assert rows(store, 'SELECT count(*) FROM charger WHERE "supplyPhases" IS NOT NULL') == [(0,)]
         finally:
             store.close()
 

@@ -26,6 +26,8 @@ CP001 = {
     "imsi": None,
     "meterType": None,
     "meterSerialNumber": None,
+    "supplyPhases": None,
+    "supplyVoltage": None,
     "sourceIdTemplate": None,
     "publish": None,
     "chargerId": 1,

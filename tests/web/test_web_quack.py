@@ -66,6 +66,17 @@ def test_only_who_may_see_the_whole_box_attaches(server: RunningServer, solarocp
             attached(server.quack, token)
 
 
+def test_a_token_that_is_removed_asks_no_more(server: RunningServer, solarocpp_cli: Cli) -> None:
+    """What was attached with it stays attached, and gets nothing."""
+    token = solarocpp_cli(server.data, "token", "add", "leaving", "--whole-box").stdout.split()[-1]
+    with attached(server.quack, token) as con:
+        assert asked(con, "SELECT 1") == [(1,)]
+        solarocpp_cli(server.data, "token", "remove", "leaving", "--yes")
+        for statement in ("FROM solar.query('SELECT 1')", "SELECT name FROM solar.node"):
+            with pytest.raises(duckdb.Error, match="This token does not open live SQL"):
+                con.execute(statement).fetchall()
+
+
 @pytest.mark.parametrize(
     ("statement", "reason"),
     [

@@ -276,7 +276,7 @@ async def test_what_is_not_kept_any_more_is_lost_and_said(api: Served, monkeypat
         assert (await again.hear_one())[1]["request"] == "third"
 
 
-@pytest.mark.parametrize("place", ["another-run-3", "0", "{run}-99", "{run}-x", "nonsense"])
+@pytest.mark.parametrize("place", ["another-run-3", "0", "{run}-99", "{run}-x", "nonsense", "{run}-" + "9" * 5000])
 async def test_a_place_nobody_knows_is_said_and_reading_begins_now(api: Served, place: str) -> None:
     async with listening(api.http) as listener:
         run_id = listener.place.rpartition("-")[0]
@@ -305,6 +305,7 @@ async def test_readers_are_limited_in_all_and_for_each_account(api: Served, monk
             for http, most in ((mill, 2), (api.http, 2)):
                 refused = await http.get(STREAM)
                 assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
+                assert refused.json()["kind"] == "unavailable"
                 assert refused.json()["error"].startswith(f"{most} readers of live events are connected already")
         monkeypatch.setattr(happenings, "MOST_READERS", 9)
         async with listening(mill), listening(api.http), listening(api.http):

@@ -45,6 +45,8 @@ CHARGER = Table(
             "securityProfile", "TINYINT", "", "least it must prove: 0 nothing, 1 password, 2 TLS too, 3 certificate"
         ),
         Column("adopted", "BOOLEAN", "", "false: made by `unknownChargers`, and no operator has judged it yet"),
+        Column("supplyPhases", "TINYINT", "", "phases it is connected to, by an operator's word; empty: 3"),
+        Column("supplyVoltage", "DOUBLE", "V", "of a phase against neutral, likewise; empty: 230"),
     ),
 )
 

@@ -45,9 +45,6 @@ bench:
     {{python}} tests/bench/api.py
     {{python}} tests/bench/export.py
     {{python}} tests/bench/files.py
-    {{python}} tests/bench/rebuild.py
-    {{python}} tests/bench/export.py
-    {{python}} tests/bench/files.py
     {{python}} tests/bench/storm.py
     {{python}} tests/bench/churn.py
     {{python}} tests/bench/siege.py

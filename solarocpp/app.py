@@ -12,13 +12,10 @@ that chargers dial again soon (Q23), checkpoint, close the files.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import secrets
-import signal
-from collections.abc import AsyncIterable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -40,6 +37,7 @@ from solarocpp.gateway.peers import Peer
 from solarocpp.instructions import Delivery, InstructionQueue, LocalLists
 from solarocpp.ocpp.decoding import encode_payload
 from solarocpp.ocpp.messages import OcppMessage
+from solarocpp.process import allow_files, hangup_signals, tune_garbage_collector, watch_signals
 from solarocpp.query.quack import QuackServer
 from solarocpp.registry import Registry
 from solarocpp.signing import Signing
@@ -211,17 +209,18 @@ async def _serve_web(
         queue=orders.queue,
         lists=orders.lists,
         links=roster.links,
+        connected=roster.connected,
         measured=web.Measured(roster, guidance.loop_lag),
         end_session=services.central.end_session,
     )
     token = admin_token(config.data_dir)
-    addresses = {"web": await nursery.start(web.serve, app, str(config.web_address), token)}
+    addresses = {"web": await nursery.start(web.serve, app, str(config.web_address), token, config.web_origins)}
     if live_sql is not None:
         opens = partial(_opens_whole_box, services.registry, services.clock, token)
         serve_quack = partial(web.serve_quack, services.store, live_sql, config.quack, opens)
         addresses["quack"] = await nursery.start(serve_quack, config.sql_deadline_s)
     if config.files_address is not None:
-        serve_files = partial(web.serve_files, app, config.files, config.files_url, config.tls_files)
+        serve_files = partial(web.serve_files, app, config.files, config.files_url, config.tls_files, roster.on_effects)
         addresses["files"] = await nursery.start(serve_files)
     return addresses
 
@@ -250,7 +249,7 @@ async def _keep_store(services: Services) -> None:
     """What a store needs besides being written: old rows go, copies are made."""
     duration = services.config.duration
     kept = {name: duration(f"keep_{name}") for name in ("ledger", "datum", "event", "instruction")}
-    keep = Keep(**kept, configuration=kept["event"])  # both are what happened
+    keep = Keep(**kept, configuration=kept["event"], reservation=kept["instruction"])  # what happened, what was ordered
     every = duration("snapshot_every")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run_retention, services.store, keep, services.clock)
@@ -275,29 +274,11 @@ async def serve_until_signal(config: Config) -> None:
     allow_files(config.max_links)
     stop = trio.Event()
     # From the very start: unheeded, a SIGHUP would end the process.
-    with _hangups() as hangups:
+    with hangup_signals() as hangups:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_watch_signals, stop)
+            nursery.start_soon(watch_signals, stop)
             await serve(config, stop=stop, hangups=hangups, supervisor=supervisor_of_this_process())
             nursery.cancel_scope.cancel()
-
-
-@contextmanager
-def _hangups() -> Iterator[AsyncIterable[object] | None]:
-    hangup: signal.Signals | None = getattr(signal, "SIGHUP", None)
-    if hangup is None:  # Windows; changed files are noticed there too
-        yield None
-        return
-    with trio.open_signal_receiver(hangup) as hangups:
-        yield hangups
-
-
-async def _watch_signals(stop: trio.Event) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
-            if stop.is_set():
-                os._exit(1)  # whoever asks twice means it; the ledger makes this as safe as a kill -9
-            stop.set()
 
 
 def replay_tail(store: Store, central: CentralSystem) -> None:
@@ -306,40 +287,6 @@ def replay_tail(store: Store, central: CentralSystem) -> None:
     if replayed:
         store.project_tail(replayed)
         log.info("ledger_replayed", rows=len(replayed))
-
-
-SPARE_FILES = 200
-"""Beside the links: the database and its log, the API, handshakes that are under way."""
-
-
-def allow_files(links: int) -> int | None:
-    """Lets this process open a file for each link, as far as the system allows it.
-
-    The usual 1,024 would refuse the thousandth charger without a word. Returns how many; None: not known here.
-    """
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return None
-    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = links + SPARE_FILES
-    if allowed == resource.RLIM_INFINITY or allowed >= needed:
-        return allowed
-    allowed = needed if most == resource.RLIM_INFINITY else min(needed, most)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
-    if allowed < needed:
-        log.warning("few_files", allowed=allowed, max_links=links, hint="raise the limit: ulimit -Hn, LimitNOFILE=")
-    return allowed
-
-
-def tune_garbage_collector() -> None:
-    """Lets the collector run rarely: with thousands of links it costs more than all messages together.
-
-    Measured at 1,000 links: 1.8 to 2 times the throughput, at 5,000 2.9 times.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 1000)
 
 
 def admin_token(data_dir: Path) -> str:

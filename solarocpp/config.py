@@ -81,6 +81,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Chargers are on the network, so all interfaces."""
     web: str = "127.0.0.1:8080"
     """Management is for this box until somebody decides otherwise."""
+    web_origins: tuple[str, ...] = ()
+    """Sites whose pages may ask the API from a browser, like `https://lab.example`; none: a page that somebody opens by
+    chance must not be able to try tokens from inside the network.
+    """
     quack: str = "127.0.0.1:9494"
     """Live SQL for other processes of this box; `off` for none. DuckDB's own default port."""
     files: str = "off"
@@ -127,7 +131,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     keep_event: str = "1y"
     """Who was refused and what was odd, and past values of configuration keys; attackers write some, too."""
     keep_instruction: str = "30d"
-    """What chargers were told, from its end: as the reference system does (spec 7.4)."""
+    """What chargers were told, from its end, as the reference system does (spec 7.4); and reservations."""
     snapshot_every: str = "off"
     """A copy takes as much disk as the store, so somebody should want it."""
     snapshot_keep: int = 7
@@ -188,6 +192,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 parse_address(getattr(self, key), key)
         if self.files_url and not _URL.fullmatch(self.files_url):
             raise ConfigError("files_url", self.files_url, "a URL like http://192.168.1.5:9001, without path")
+        for origin in self.web_origins:
+            if not _ORIGIN.fullmatch(origin) or _USUAL_PORT.fullmatch(origin):
+                allowed = "origins as browsers send them, in lower case and without path, like https://lab.example"
+                raise ConfigError("web_origins", origin, allowed)
 
     def _check_client_certificates(self) -> None:
         """What would ask nobody for a certificate must not look as if it did."""
@@ -232,6 +240,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _URL = re.compile(r"https?://[^/?#@\s]+/?", re.IGNORECASE)
+
+# As browsers write it, letter for letter (RFC 6454, 6.2), or it would never be the same; no pattern, so that whoever
+# opens the API says to whom.
+_ORIGIN = re.compile(r"https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
+_USUAL_PORT = re.compile(r"http://.*:80|https://.*:443")
 
 # In whole hundreds of MB at least: with less, DuckDB cannot even keep the journal of a busy second.
 _MEMORY = re.compile(r"(\d{3,}\s*Mi?B|\d+(\.\d+)?\s*Gi?B)", re.IGNORECASE)

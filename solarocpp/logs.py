@@ -74,15 +74,27 @@ EVENTS: Mapping[str, EventName] = {
     # questions
     "answer_cut": EventName("warning", "a query failed after its first rows were sent, so the connection was cut"),
     # files
-    "file_transfer_ended": EventName("info", "a file of or for a charger is through, or its URL was cancelled"),
+    "file_transfer_ended": EventName(
+        "info", "a file of or for a charger is through, its URL was cancelled, or the charger says it failed"
+    ),
+    "file_transfer_not_stored": EventName("warning", "the disk refused that a charger gave a file up"),
     # certificates
     "certificate_issued": EventName("info", "a charger asked for a certificate and gets one; carries until when"),
     "certificate_refused": EventName("info", "a charger asked for a certificate and gets none; carries why"),
     "certificate_ending": EventName("info", "a charger's certificate ends soon; it is asked to request another"),
     # configuration
+    "charger_key_not_stored": EventName(
+        "warning", "the disk refused what became of a charger's key; the one before and the new one are both right"
+    ),
     "configuration_unread": EventName("info", "a charger did not tell its configuration; asked after its next boot"),
     "configuration_not_kept": EventName("warning", "a charger loses a desired value again and again; it is left alone"),
     "configuration_desired": EventName("debug", "somebody said what a key is to be, or no longer; carries who"),
+    # keys that chargers log in with; events in the store, not lines in the log
+    "charger_key_ordered": EventName("debug", "a charger is to have a key of its own, or another; carries who"),
+    "charger_key_told": EventName("debug", "a charger was told its new key, and may use it; carries what it said"),
+    "charger_key_refused": EventName("debug", "a charger does not take a new key; the one before is right"),
+    "charger_key_adopted": EventName("debug", "a charger has come with its new key; the one before is refused"),
+    "charger_key_dropped": EventName("debug", "somebody gave up a key of a charger; carries who"),
     # messages
     "call_refused": EventName("warning", "a message was answered with a CALLERROR"),
     "call_failed": EventName("error", "a handler raised and the message was answered InternalError; with traceback"),
@@ -110,6 +122,7 @@ EVENTS: Mapping[str, EventName] = {
     "session_suspect": EventName("debug", "a session stays open though its charger started again or began another"),
     "meter_start_implausible": EventName("debug", "a meterStart that cannot be right; the session has none"),
     "meter_stop_implausible": EventName("debug", "a meterStop that cannot be right; the session has none"),
+    "session_ended": EventName("debug", "somebody ended a session by the API; carries who, and all of its end"),
     "stop_unmatched": EventName("debug", "a stop of a transaction we do not know; its readings are stored"),
     "stop_foreign": EventName("debug", "a charger stopped another one's transaction; nothing was changed"),
     "stop_contradicted": EventName("debug", "a second, different stop of a session; the first stands"),

@@ -9,6 +9,8 @@ have contributed to a row of `datum` that is replaced: no charger's time is more
 (`metering.datums.plausible_time`), so what was received a day before the oldest of them, or earlier, did not.
 That oldest one is only known for certain when all is derived; if the guess was too late, it is done again.
 
+Sessions that people ended are ended again at their place in time; what they wanted is an event.
+
 It needs the store for itself. A running server keeps in memory what the tables said when it started, and a
 better normalizer comes with a new version, for which the server is stopped anyway.
 """
@@ -16,6 +18,7 @@ better normalizer comes with a new version, for which the server is stopped anyw
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -31,6 +34,7 @@ from solarocpp.store.rebuild import (
     BEFORE,
     LEARNING,
     Changes,
+    Ending,
     Span,
     Staging,
     attached,
@@ -39,6 +43,7 @@ from solarocpp.store.rebuild import (
     first_received,
     keep_before,
     kept_file,
+    read_endings,
     read_ledger,
     remembered_at,
     swapped,
@@ -111,6 +116,7 @@ class _Derivation:
 
     def __init__(self, con: Connection, span: Span, store: Store, tell: Tell) -> None:
         self._con, self._span, self._store, self._tell = con, span, store, tell
+        self._endings = read_endings(con)
         self.first_transaction_id = 0
         """Lowest transactionId that was not given before the cut."""
         self.left_out = 0
@@ -129,26 +135,49 @@ class _Derivation:
         staging.begin(oldest)
         transactions = Transactions(remembered_at(con, span), self._store.store_id)
         # The registry is of today; what counts is recorded with each row.
-        central = CentralSystem(RegistryMemory(), transactions)
+        replay = _Replay(CentralSystem(RegistryMemory(), transactions), self._endings)
         begin = first_received(con, span, oldest - LEARNING)
         for rows in read_ledger(con, span.begin, begin - 1, sessions_only=True):
-            _run(rows, central)
+            replay.run(rows)
             self._tell("Remembering", min(rows[-1].seq if rows else 0, begin - 1), begin - 1)
         total = span.last - begin + 1
         for rows in read_ledger(con, begin, span.first - 1):
             # Sessions of that time are not replaced; only what merges with later datums is wanted.
-            staging.project([effect for effect in _run(rows, central) if isinstance(effect, DatumObserved)])
+            staging.project([effect for effect in replay.run(rows) if isinstance(effect, DatumObserved)])
             self._tell("Deriving", rows[-1].seq - begin + 1, total)
+        replay.end_sessions(span.cut)
         self.first_transaction_id = transactions.next_transaction_id
         staging.insert_sessions(transactions.all_open())
         for rows in read_ledger(con, span.first, span.last):
-            staging.project(_run(rows, central))
+            staging.project(replay.run(rows))
             self._tell("Deriving", rows[-1].seq - begin + 1, total)
+        staging.project(replay.end_sessions(None))
         return min(oldest, staging.oldest_touched() or oldest)
 
 
-def _run(rows: Sequence[LedgerRow], central: CentralSystem) -> list[Effect]:
-    return [effect for row in rows for effect in _effects(row, central)]
+class _Replay:
+    """Runs rows of the ledger, and what people ended between them."""
+
+    def __init__(self, central: CentralSystem, endings: Sequence[Ending]) -> None:
+        self._central = central
+        self._endings = deque(endings)
+
+    def run(self, rows: Sequence[LedgerRow]) -> list[Effect]:
+        """Gives what rows changed, and what was ended before each of them."""
+        effects: list[Effect] = []
+        for row in rows:
+            effects += self.end_sessions(row.exchange.received)
+            effects += _effects(row, self._central)
+        return effects
+
+    def end_sessions(self, until: datetime | None) -> list[Effect]:
+        """Ends what people ended before a time, or all the rest; sessions that are not open then stay as they are."""
+        effects: list[Effect] = []
+        while self._endings and (until is None or self._endings[0].created < until):
+            end = self._endings.popleft().effect
+            if self._central.end_session(end):
+                effects.append(end)
+        return effects
 
 
 def _effects(row: LedgerRow, central: CentralSystem) -> Sequence[Effect]:

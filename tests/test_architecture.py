@@ -76,6 +76,7 @@ CONTRACT = {
     "simulator": Layer(frozenset({"ocpp", "certificates"})),
     # Requests of chargers, the authority of the box, and instructions that hand over what comes of them.
     "signing": Layer(frozenset({"certificates", "ocpp", "registry", "store"}), frozenset({"structlog", "trio"})),
+    "process": Layer(frozenset(), frozenset({"structlog", "trio"})),
     "supervision": Layer(frozenset({"store.histogram"}), frozenset({"trio"})),
     # Reads configurations after boots, and orders what differs: as `instructions`, it is handed the links.
     "configuring": Layer(

@@ -92,3 +92,19 @@ def test_ledger_is_kept_while_a_charger_may_repeat_itself() -> None:
     assert Config().duration("keep_ledger") == timedelta(days=30)
     with pytest.raises(ConfigError, match="at least 48 hours"):
         Config(keep_ledger="47h")
+
+
+def test_an_origin_is_written_as_browsers_send_it() -> None:
+    """Anything else would be compared with what they send, and never be the same."""
+    good = ("https://lab.example", "http://localhost:3000", "http://[::1]:8000", "https://10.0.0.7:8443")
+    assert Config(web_origins=good).web_origins == good
+    for text in ("*", "null", "", "lab.example", "https://*.example", "https://lab.example/", "https://Lab.example"):
+        with pytest.raises(ConfigError) as failure:
+            Config(web_origins=("https://lab.example", text))
+        assert str(failure.value) == (
+            f"web_origins is {text!r}; allowed: origins as browsers send them, in lower case and without path, like "
+            "https://lab.example."
+        )
+    for text in ("https://lab.example:443", "http://lab.example:80", "https://lab.example:0", "ftp://lab.example"):
+        with pytest.raises(ConfigError, match="web_origins"):
+            Config(web_origins=(text,))

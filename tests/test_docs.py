@@ -60,7 +60,7 @@ def test_readme_links_lead_somewhere() -> None:
 
 def readme_commands() -> list[str]:
     lines = [line.removeprefix("$ ") for text in blocks("console") for line in text.splitlines()]
-    return [line.partition("  #")[0].strip() for line in lines]
+    return [line.partition("  #")[0].partition(" < ")[0].strip() for line in lines]
 
 
 @pytest.mark.parametrize("command", readme_commands())

@@ -26,12 +26,9 @@ from solarocpp.ocpp.decoding import decode_request, encode_as_told, encode_paylo
 from solarocpp.ocpp.messages import (
     ACTIONS,
     OcppMessage,
-    RemoteStartTransactionRequest,
-    ResetRequest,
 )
-from solarocpp.ocpp.redaction import REDACTED, secret_texts, without_secrets
+from solarocpp.ocpp.redaction import REDACTED, is_secret_key, secret_texts, without_secrets
 from solarocpp.registry import RegistrationStatus
-from solarocpp.store.effects import ConnectorStatusChanged, Effect, SessionStarted
 
 State = Literal["accepted", "waiting", "executing", "completed", "declined", "expired"]
 
@@ -51,7 +48,7 @@ FINAL: Final = frozenset(state for state, following in TRANSITIONS.items() if no
 
 SOLARNETWORK_STATES: Final[Mapping[State, str]] = MappingProxyType(
     {
-        "accepted": "Queued",
+        "accepted": "Received",  # what is for OCPP is never Queued: it is received as it is stored (spec 7.3, step 1)
         "waiting": "Received",
         "executing": "Executing",
         "completed": "Completed",
@@ -107,6 +104,9 @@ PAYLOAD_LIMIT: Final = 64_000
 """Bytes. A full local list of 500 tags is 40 KB; more than a charger's buffer helps nobody."""
 
 _NOT_WHILE_PENDING: Final = frozenset({"RemoteStartTransaction", "RemoteStopTransaction"})
+
+CANCELLED: Final = "cancelled by "
+"""How the error of an instruction begins that somebody took back; who follows."""
 
 _UNKNOWN_OUTCOME: Final = "unknown whether the charger did it: {what} while it was executing"
 
@@ -201,6 +201,17 @@ def read_order(action: str, payload: bytes) -> Order:
     return Order(decoded.message, encoded, shown.decode())
 
 
+def flaw_of(refused: RegistryError, payload: bytes) -> str:
+    """Says what is wrong with an order that was refused, for where many can read it.
+
+    The reason may quote the payload, and what is no message yet has no field that is known to be a password.
+    """
+    text = payload.decode("utf-8", "replace")
+    if is_secret_key(text) or "://" in text:
+        return "what is wrong is not kept, since there may be a password in it; /api/instructions answers it"
+    return str(refused)
+
+
 # Repairs that are the sender's convenience; any other is a mistake that whoever orders should see.
 _TAKEN: Final = frozenset(
     {"text_for_number", "number_for_text", "text_for_boolean", "json_for_text", "time_without_zone", "null_as_absent"}
@@ -278,59 +289,6 @@ def outcome_of_restart(instruction: Instruction) -> Outcome:
     return Outcome("declined", error=_UNKNOWN_OUTCOME.format(what="the server stopped"))
 
 
-# -- effects ---------------------------------------------------------------------------------------------
-#
-# SetChargingProfile is not watched: a limit shows in the readings only if the car took more than it before, and
-# readings come minutes apart; "no effect" would mostly be false.
-
-SEEN: Final = "seen"
-
-
-class StartSought(NamedTuple):
-    """A session, or a connector that prepares for one."""
-
-    connector_id: int | None
-    within_s: float = 90.0
-    """ConnectionTimeOut, after which chargers give up on a plug, is 60 s in most (OCPP 1.6 §9.1.8)."""
-
-
-class RestartSought(NamedTuple):
-    """A new link, or a boot on the same one."""
-
-    within_s: float = 180.0
-    """A charger with a Linux inside and a modem needs two minutes."""
-
-
-Sought = StartSought | RestartSought
-
-
-def sought_effect(request: OcppMessage) -> Sought | None:
-    """Tells what should be seen soon if the charger accepts and does this; None: nothing that can be seen."""
-    match request:
-        case RemoteStartTransactionRequest():
-            return StartSought(request.connector_id)
-        case ResetRequest():
-            return RestartSought()
-        case _:
-            return None
-
-
 def accepts(confirmation: OcppMessage) -> bool:
     """Tells whether a charger says that it will do it."""
     return getattr(confirmation, "status", None) == "Accepted"
-
-
-def shows_start(sought: StartSought, effect: Effect) -> bool:
-    """Tells whether what a charger said is the start that was sought."""
-    match effect:
-        case SessionStarted():
-            return sought.connector_id in {None, effect.connector_id}
-        case ConnectorStatusChanged(status="Preparing" | "Charging" | "SuspendedEV" | "SuspendedEVSE"):
-            return sought.connector_id in {None, effect.connector_id}
-        case _:
-            return False
-
-
-def missing_effect(sought: Sought) -> str:
-    """Says that nothing came of it."""
-    return f"accepted, no effect after {sought.within_s:g} s"

@@ -50,7 +50,7 @@ def _observe_event(
     return [
         scene.event(
             "security_event_told",
-            kind,
+            kind.strip() or "a security event that does not say of what type it is",
             type=kind,
             critical=kind.strip().casefold() in _CRITICAL,
             timestamp=None if request.timestamp is None else request.timestamp.isoformat(),

@@ -9,12 +9,14 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
+from solarocpp.cli.charger_key import rotate_key
 from solarocpp.cli.client import Api, reach_api, running_server
 from solarocpp.cli.confirm import confirm_removal
 from solarocpp.cli.options import HERE, Format, Where, Yes
 from solarocpp.cli.output import print_objects, print_warnings, remark
 
 app = App("charger", help_format="plaintext", help_epilogue="Example: solarocpp charger list")
+app.command(rotate_key, name="rotate-key", help_epilogue="Example: solarocpp charger rotate-key CP001")
 
 Identifier = Annotated[str, Parameter(name="IDENT", help="Charge point identity: the last part of its URL.")]
 RegistrationStatus = Annotated[
@@ -112,7 +114,8 @@ async def show(identifier: Identifier, /, *, format: Format = "table", where: Wh
         charger = await api.get("chargers", identifier)
         settings = await api.get("charger-settings", identifier)
         hid = (await api.get("settings"))["hid"]
-    charger |= settings
+        key = await api.get("charger-keys", identifier)
+    charger |= settings | {"key": None if key["state"] == "none" else key["effect"] or key["state"]}
     if format == "table":
         urls = _charger_urls(where, charger["identifier"], hid)
         shown = charger | {f"url{name.capitalize()}": url for name, url in urls.items()}

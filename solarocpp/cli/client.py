@@ -40,6 +40,8 @@ _LAST_LOOK_S: Final = 0.8
 # Longer than the longest question the server allows.
 _ANSWER_TIMEOUT_S: Final = 60.0
 _SILENCE_S: Final = 45.0
+# Bound to all interfaces is reachable on this one, of the same family: a listener on `::` takes no IPv4.
+_LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 compared, not bound
 
 
 class Api:
@@ -108,11 +110,13 @@ class Api:
         """Changes something."""
         return await self._ask("PATCH", route, content=msgspec.json.encode(body))
 
-    async def delete(self, *route: str, wait: float | None = None) -> Any:
+    async def delete(self, *route: str, wait: float | None = None, **query: object) -> Any:
         """Removes something; `wait` is how many seconds a charger may take to say something to that."""
+        named = {key: _query_text(value) for key, value in query.items()}
         if wait is None:
-            return await self._ask("DELETE", route)
-        return await self._ask("DELETE", route, params={"wait": str(wait)}, timeout=wait + _ANSWER_TIMEOUT_S)
+            return await self._ask("DELETE", route, params=named)
+        named["wait"] = str(wait)
+        return await self._ask("DELETE", route, params=named, timeout=wait + _ANSWER_TIMEOUT_S)
 
     async def follow(self, route: str, *, body: Mapping[str, object], show: Show) -> Any:
         """Has long work done, shows how far it is, and gives its result."""
@@ -290,8 +294,7 @@ def running_server(data: Path) -> Mapping[str, Any] | None:
 def url_of(server: Mapping[str, Any]) -> str:
     """Gives the URL of a server's API on this machine."""
     host, _, port = str(server["web"]).removeprefix("http://").rpartition(":")
-    # Bound to all interfaces is reachable on this one.
-    return f"http://{'127.0.0.1' if host in {'0.0.0.0', '[::]'} else host}:{port}"  # noqa: S104 compared, not bound
+    return f"http://{_LOOPBACK.get(host, host)}:{port}"
 
 
 def _token(where: Where) -> str:

@@ -9,6 +9,8 @@ from cyclopts import App, Parameter
 from solarocpp.cli.client import reach_api
 from solarocpp.cli.options import HERE, Format, Where
 from solarocpp.cli.output import print_objects, remark
+from solarocpp.cli.secret_input import read_secret
+from solarocpp.errors import WrongUsage
 
 app = App("configuration", help_format="plaintext", help_epilogue="Example: solarocpp configuration list CP001")
 
@@ -56,12 +58,18 @@ async def history(
 async def set_key(
     identifier: Identifier,
     key: Key,
-    value: Annotated[str, Parameter(name="VALUE", help="What it is to be.", allow_leading_hyphen=True)],
+    value: Annotated[
+        str | None, Parameter(name="VALUE", help="What it is to be; not a secret.", allow_leading_hyphen=True)
+    ] = None,
     /,
     *,
+    value_stdin: Annotated[
+        bool, Parameter(negative="", help="Read the value from standard input; secrets are taken only so.")
+    ] = False,
     where: Where = HERE,
 ) -> None:
     """Says what a key is to be: the charger is told, and again after each boot where it is not."""
+    value = _read_value(key, value, from_stdin=value_stdin)
     async with reach_api(where) as api:
         await api.patch("configuration", identifier, body={"desired": {key: value}})
     print(f"{key} of {identifier} is to be as given.")
@@ -74,6 +82,29 @@ async def unset(identifier: Identifier, key: Key, /, *, where: Where = HERE) -> 
     async with reach_api(where) as api:
         await api.patch("configuration", identifier, body={"desired": {key: None}})
     print(f"{key} of {identifier} may be anything.")
+
+
+def _read_value(key: str, value: str | None, *, from_stdin: bool) -> str:
+    """Takes the value from where it is given.
+
+    Raises:
+        WrongUsage: it is given twice, or nowhere, or a secret where everybody on the machine sees it.
+    """
+    from solarocpp.central_system.configuration import is_secret_key, same_key  # no --help should wait for it
+
+    if from_stdin:
+        if value is not None:
+            raise WrongUsage("Give VALUE or --value-stdin, not both.")
+        return read_secret(f"{key}: ")
+    if value is None:
+        raise WrongUsage("What is it to be? Give VALUE, or --value-stdin.")
+    # That one is refused with what to do instead, however it is given.
+    if is_secret_key(key) and same_key(key) != "authorizationkey":
+        raise WrongUsage(
+            f"{key} is a secret: everybody on this machine sees arguments, and the shell keeps them. "
+            f"Give it on standard input: solarocpp configuration set IDENT {key} --value-stdin"
+        )
+    return value
 
 
 def _minute(time: str | None) -> str | None:

@@ -5,8 +5,6 @@ A password is never an argument: arguments are seen by everybody on the machine 
 
 from __future__ import annotations
 
-import sys
-from getpass import getpass
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -15,6 +13,7 @@ from solarocpp.cli.client import reach_api
 from solarocpp.cli.confirm import confirm_removal
 from solarocpp.cli.options import HERE, Format, Where, Yes
 from solarocpp.cli.output import print_objects, print_warnings, remark
+from solarocpp.cli.secret_input import read_secret
 
 app = App("credential", help_format="plaintext", help_epilogue="Example: solarocpp credential list")
 
@@ -78,11 +77,7 @@ async def remove(username: Username, /, *, yes: Yes = False, where: Where = HERE
 
 
 def _read_password(*, from_stdin: bool) -> str | None:
-    if not from_stdin:
-        return None
-    if sys.stdin.isatty():
-        return getpass("Password: ")
-    return sys.stdin.readline().rstrip("\r\n")
+    return read_secret("Password: ") if from_stdin else None
 
 
 def _print_password(receipt: dict[str, Any]) -> None:

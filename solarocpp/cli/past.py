@@ -26,8 +26,8 @@ async def make_past(past: Past, plan: SitePlan, days: float) -> None:
     Raises:
         ConfigError: there is a store already, or no such time zone.
     """
-    from solarocpp.app import tune_garbage_collector
     from solarocpp.logs import configure_logs
+    from solarocpp.process import tune_garbage_collector
     from solarocpp.simulator.quirks import SANE, quirk_of
     from solarocpp.staging import staged_site
 

@@ -65,6 +65,16 @@ class Door:
             help="A handshake lenience that is not granted, like subprotocol_missing; repeatable.",
         ),
     ] = ()
+    web_origins: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--web-origin",
+            negative="",
+            show_default=False,
+            help="A site whose pages may ask the API from a browser, like https://lab.example; they need a token all "
+            "the same; repeatable.",
+        ),
+    ] = ()
     permessage_deflate: Annotated[bool, Parameter(negative="", help="Accept compression where it is offered.")] = False
 
 
@@ -78,7 +88,7 @@ class Kept:
         "forever"
     )
     keep_event: Annotated[str, Parameter(help="What happened, and past values of configuration keys.")] = "1y"
-    keep_instruction: Annotated[str, Parameter(help="What chargers were told, from its end.")] = "30d"
+    keep_instruction: Annotated[str, Parameter(help="What chargers were told, from its end; reservations.")] = "30d"
     snapshot_every: Annotated[str, Parameter(help="Between two copies of the store, or off.")] = "off"
     snapshot_keep: Annotated[int, Parameter(help="So many of these copies; the oldest goes.")] = 7
 

@@ -44,7 +44,7 @@ from solarocpp.gateway.services import Services
 from solarocpp.gateway.throttle import MOST_WAITING, Throttle, TooMany, Who, address_key
 from solarocpp.gateway.tls import TlsKeeper
 from solarocpp.gateway.url_profiles import HIDDEN
-from solarocpp.registry import ChargerChanged, Credential, CredentialChanged
+from solarocpp.registry import Charger, ChargerChanged, Credential, CredentialChanged
 from solarocpp.store.effects import EventHappened
 
 ANSWER_DEADLINE_S: Final = 2.0
@@ -169,7 +169,7 @@ class Gateway:
         credential, claim = find_credential(claim, registry)
         if claim.username is not None:
             who = claim.username.casefold(), "" if credential is None else credential.hash
-            verified = await self._verify(who, claim.password, credential, peer)
+            verified = await self._verify(who, claim, credential, peer)
             if isinstance(verified, Refused):
                 return verified
             # As it is by now: what it allows may have been changed during the check.
@@ -184,12 +184,30 @@ class Gateway:
             return verdict
         # What was needed to get in is not kept: nobody asks for it again.
         admitted = msgspec.structs.replace(verdict, claim=msgspec.structs.replace(verdict.claim, password=b""))
-        return self._room.refusal(admitted.charger.charger_id, peer.host) or admitted
+        full = self._room.refusal(admitted.charger.charger_id, peer.host)
+        if full is not None:
+            return full
+        if credential is not None and registry.brings_new_key(credential, claim.password, claim.identifier):
+            await self._adopt_key(admitted.charger)
+        return admitted
 
-    async def _verify(self, who: Who, password: bytes, credential: Credential | None, peer: Peer) -> bool | Refused:
+    async def _adopt_key(self, charger: Charger) -> None:
+        """Ends the rotation of a key: whoever comes with the new one needs the old one no more."""
+        now = self._services.clock()
+        try:
+            key = await self._services.registry.adopt_key(charger.charger_id, now=now)
+        except StoreError as exc:  # both stay right, and its next link is another occasion
+            log.warning("charger_key_not_stored", identifier=charger.identifier, reason=str(exc))
+            return
+        if key is not None:
+            text = f"{charger.identifier} has come with its new key; the one before is refused from now on"
+            data: dict[str, str | int | float | bool | None] = {"cp": charger.identifier, "by": key.requested_by}
+            self._record(EventHappened(now, "charger_key_adopted", charger.identifier, text, data, charger.account_id))
+
+    async def _verify(self, who: Who, claim: Claim, credential: Credential | None, peer: Peer) -> bool | Refused:
         """Checks a password; what is known to be right never waits, whatever its neighbours do."""
         registry, line = self._services.registry, address_key(peer.host)
-        if registry.recall(credential, password):
+        if registry.recall(credential, claim.password, claim.identifier):
             return True
         checks = self._checks_of.setdefault(line, trio.CapacityLimiter(CHECKS_A_LINE))
         waited = False
@@ -199,18 +217,18 @@ class Gateway:
             ):
                 return _throttled(peer, 1)  # until then the line is shorter
             async with checks:
-                if registry.recall(credential, password):  # whoever was before us had the same
+                if registry.recall(credential, claim.password, claim.identifier):  # whoever was before us had the same
                     return True
                 turn = self._throttle.judge(peer.host, who, trio.current_time(), waited=waited)
                 if isinstance(turn, TooMany):
                     return _throttled(peer, turn.seconds)
                 if not turn.seconds:
-                    return await self._check(who, password, credential, peer)
+                    return await self._check(who, claim, credential, peer)
             await trio.sleep(turn.seconds)
             waited = True
 
-    async def _check(self, who: Who, password: bytes, credential: Credential | None, peer: Peer) -> bool:
-        right = await self._services.registry.verify(credential, password)
+    async def _check(self, who: Who, claim: Claim, credential: Credential | None, peer: Peer) -> bool:
+        right = await self._services.registry.verify(credential, claim.password, claim.identifier)
         if not right:
             self._throttle.note_failure(peer.host, who, trio.current_time())
         return right

@@ -132,6 +132,7 @@ class LinkJournal:
         """The link is closed."""
         if not self._told:
             return
+        reason = reason or "it did not end in time, and was cut"
         summary: EventData = {
             "seconds": round((self._services.clock() - self._since).total_seconds(), 1),
             "messages": self.messages,

@@ -180,6 +180,10 @@ class Roster:
         """Lists the links, by identifier."""
         return sorted((link.info() for link in self._links.values()), key=lambda info: info.identifier)
 
+    def connected(self) -> frozenset[int]:
+        """Gives the numbers of the chargers that have a link: all that most who ask want to know of links."""
+        return frozenset(self._links)
+
     async def call(self, charger_id: int, request: OcppMessage, deadline_s: float | None = None) -> OcppMessage:
         """Sends one OCPP message to a charger and returns its answer.
 

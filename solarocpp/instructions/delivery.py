@@ -18,16 +18,15 @@ import trio
 
 from solarocpp.central_system.instructions import (
     DEADLINES_S,
-    SEEN,
     Instruction,
     Outcome,
     accepts,
     may_send,
-    missing_effect,
     outcome_of_answer,
     outcome_of_failure,
-    sought_effect,
+    read_order,
 )
+from solarocpp.central_system.signs import SEEN, Sought, missing_effect, sought_effect
 from solarocpp.errors import CallFailed, LocalProtocolError, RegistryError, StoreError
 from solarocpp.instructions.links import Links, Presence
 from solarocpp.instructions.queue import InstructionQueue
@@ -73,6 +72,7 @@ class Delivery:
             self._nursery = nursery
             self._queue.on_change = self._attend
             try:
+                await self._look_on()
                 for charger_id in self._queue.chargers():
                     self._attend(charger_id)
                 task_status.started()
@@ -169,7 +169,7 @@ class Delivery:
             await self._queue.change(head, Outcome("declined", error=str(exc)))
             return
         executing = await self._queue.change(head, Outcome("executing"))
-        sought = sought_effect(request)
+        sought = self._sought(head, request)
         sighting = None if sought is None else self._sightings.begin(head.charger_id, sought)
         accepted = False
         try:
@@ -183,7 +183,8 @@ class Delivery:
             with trio.move_on_after(RETRY_S):
                 await self._bells[head.charger_id].wait()
         if sighting is not None and accepted and self._nursery is not None:
-            self._nursery.start_soon(self._watch, ended, sighting)
+            sighting.accept()
+            self._nursery.start_soon(self._watch, ended, sighting, sighting.sought.within_s)
 
     async def _call(self, executing: Instruction, request: OcppMessage) -> tuple[Outcome, bool]:
         charger_id, number = executing.charger_id, executing.instruction_id
@@ -209,15 +210,42 @@ class Delivery:
             else:
                 return after
 
-    async def _watch(self, ended: Instruction, sighting: Sighting) -> None:
-        """Waits for what was accepted to be seen, and writes down whether it was."""
-        effect = missing_effect(sighting.sought)
+    # -- what comes of it
+
+    def _sought(self, instruction: Instruction, request: OcppMessage) -> Sought | None:
         try:
-            with trio.move_on_after(sighting.sought.within_s):
+            charger = self._registry.charger(instruction.charger_id)
+        except KeyError:
+            return None
+        return sought_effect(request, self._registry.facts(charger), charger.connector_count)
+
+    async def _look_on(self) -> None:
+        """Looks on for what chargers accepted before this server was started, for as long as it would have."""
+        now = self._clock()
+        for ended, started in await self._queue.unwatched():
+            try:
+                sought = self._sought(ended, read_order(ended.action, ended.payload.encode()).message)
+            except RegistryError:  # an earlier version took it in
+                continue
+            if sought is None or self._nursery is None:
+                continue
+            sighting = self._sightings.begin(ended.charger_id, sought, resumed=True)
+            if started:
+                sighting.seen.set()
+            left_s = sought.within_s - (now - ended.status_date).total_seconds()
+            self._nursery.start_soon(self._watch, ended, sighting, max(0.0, left_s))
+
+    async def _watch(self, ended: Instruction, sighting: Sighting, seconds: float) -> None:
+        """Waits for what was accepted to be seen, and writes down whether it was."""
+        try:
+            with trio.move_on_after(seconds):
                 await sighting.seen.wait()
-                effect = SEEN
         finally:
             self._sightings.end(sighting)
+        if sighting.seen.is_set():
+            effect = SEEN
+        else:
+            effect = missing_effect(sighting.sought, sighting.contradiction, interrupted=sighting.resumed)
         try:
             await self._queue.note_effect(ended, effect)
         except StoreError as exc:

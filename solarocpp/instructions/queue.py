@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -21,6 +21,7 @@ import structlog
 import trio
 
 from solarocpp.central_system.instructions import (
+    CANCELLED,
     FINAL,
     TRANSITIONS,
     Instruction,
@@ -30,7 +31,10 @@ from solarocpp.central_system.instructions import (
     outcome_of_restart,
     read_order,
 )
+from solarocpp.central_system.signs import WATCHED
 from solarocpp.errors import RegistryError, StoreError
+from solarocpp.instructions.announcements import event_of, events_of
+from solarocpp.instructions.key_rotations import KeyRotations
 from solarocpp.ocpp.messages import OcppMessage
 from solarocpp.ocpp.redaction import is_blanked
 from solarocpp.registry import Charger, Registry
@@ -43,8 +47,10 @@ from solarocpp.store.instructions import (
     insert_instruction_secret,
     insert_instructions,
     next_instruction_id,
+    select_began_since,
     select_instruction_secrets,
     select_instructions,
+    select_unwatched,
     update_instructions,
 )
 from solarocpp.store.registry import Connection
@@ -57,6 +63,9 @@ USUAL_EXPIRY: Final = timedelta(days=1)
 """A charger that is away longer is away for a reason, and what was wanted then surprises people now."""
 LONGEST_EXPIRY: Final = timedelta(days=30)
 """For a charger in a garage that is closed for a month."""
+
+LOOKED_BACK: Final = timedelta(days=1)
+"""What was accepted before, and was looked for when the server ended, is of no interest to anybody any more."""
 
 UNFINISHED: Final = frozenset(TRANSITIONS) - FINAL
 
@@ -90,7 +99,12 @@ class InstructionQueue:
         self._turn = trio.Lock()
         self.on_change: Callable[[int], None] | None = None
         """Told the charger whose instructions changed, by whoever delivers them; must not wait."""
+        self.on_ended: list[Callable[[Instruction], Awaitable[None]]] = []
+        """Awaited with each instruction that has ended, before those who wait for that are told."""
+        self._withdrawn: dict[int, str] = {}
         self._load()
+        # No queue is without: what tells a key that was used meanwhile must not be sent again.
+        self.keys = KeyRotations(self, registry, store, clock)
 
     # -- questions
 
@@ -112,9 +126,11 @@ class InstructionQueue:
         """Gives the request to send, secrets and all.
 
         Raises:
-            RegistryError: this version cannot send it, or its secret is lost: the store may be a copy without secrets.
+            RegistryError: this version cannot send it, it was withdrawn, or its secret is lost (a copy has none).
         """
         number = instruction.instruction_id
+        if number in self._withdrawn:
+            raise RegistryError("instruction", number, self._withdrawn[number])
         message = read_order(instruction.action, self._secrets.get(number, instruction.payload).encode()).message
         if number not in self._secrets and is_blanked(message):
             text = f"{instruction.action}: its secret is lost; order it again."
@@ -133,10 +149,40 @@ class InstructionQueue:
             with trio.move_on_after(seconds):
                 await ended.wait()
 
+    async def unwatched(self) -> list[tuple[Instruction, bool]]:
+        """Lists what was accepted not long ago and nobody saw the end of, and whether a session began since."""
+        since = self._clock() - LOOKED_BACK
+
+        def ask(con: Connection) -> list[tuple[Instruction, bool]]:
+            rows = select_unwatched(con, Instruction, WATCHED, since)
+            return [
+                (row, row.action == "RemoteStartTransaction" and select_began_since(con, row.instruction_id))
+                for row in rows
+            ]
+
+        return await self._store.read(ask)
+
+    def withdraw(self, number: int, reason: str) -> None:
+        """Has an instruction declined rather than sent, or sent again; what is on its way now ends as it does."""
+        if number in self._open:
+            self._withdrawn[number] = reason
+            self._announce(self._open[number].charger_id)
+
     # -- changes
 
-    async def submit(
-        self, order: Order, *, action: str, charger: Charger, requested_by: str, expires: datetime | None = None
+    async def reserve(self) -> int:
+        """Gives a number to `submit` with, for whoever must write it down before the instruction is there."""
+        return await self._store.write(next_instruction_id)
+
+    async def submit(  # noqa: PLR0913 one argument a thing an instruction says
+        self,
+        order: Order,
+        *,
+        action: str,
+        charger: Charger,
+        requested_by: str,
+        expires: datetime | None = None,
+        number: int | None = None,
     ) -> Instruction:
         """Takes an order in; durable when it returns.
 
@@ -156,13 +202,20 @@ class InstructionQueue:
         self._coming[charger.charger_id] += 1
         try:
             with trio.CancelScope(shield=True):  # it is an instruction, be whoever ordered it gone
-                made = await self._make(order, action, charger, requested_by, now, expires)
+                made = await self._make(order, action, charger, requested_by, now, expires, number)
             return made  # noqa: RET504 within the scope, mypy would expect it to swallow what is raised
         finally:
             self._coming[charger.charger_id] -= 1
 
     async def _make(  # noqa: PLR0913, PLR0917 what an instruction begins with
-        self, order: Order, action: str, charger: Charger, requested_by: str, now: datetime, expires: datetime
+        self,
+        order: Order,
+        action: str,
+        charger: Charger,
+        requested_by: str,
+        now: datetime,
+        expires: datetime,
+        reserved: int | None,
     ) -> Instruction:
         def make(number: int) -> Instruction:
             return Instruction(
@@ -183,18 +236,36 @@ class InstructionQueue:
         def write(con: Connection, number: int | None = None) -> Instruction:
             instruction = make(next_instruction_id(con) if number is None else number)
             insert_instructions(con, [instruction])
-            insert_events(con, [self._event("instruction_queued", instruction, now)])
+            insert_events(con, [event_of("instruction_queued", instruction, now)])
             return instruction
 
         if order.secret:
-            number, whole = await self._store.write(next_instruction_id), order.payload.decode()
+            number, whole = await self.reserve() if reserved is None else reserved, order.payload.decode()
             await self._store.secrets.write(lambda con: insert_instruction_secret(con, number, whole))
             instruction = await self._store.write(partial(write, number=number))
             self._secrets[number] = whole
         else:
-            instruction = await self._store.write(write)
+            instruction = await self._store.write(partial(write, number=reserved))
         self._take_in(instruction)
         return instruction
+
+    async def refuse(self, instruction: Instruction) -> Instruction:
+        """Writes down what was ordered and cannot be told to anybody, under a number and ended as it comes.
+
+        Raises:
+            StoreError: it could not be made durable.
+        """
+
+        def write(con: Connection) -> tuple[Instruction, Sequence[EventHappened]]:
+            made = msgspec.structs.replace(instruction, instruction_id=next_instruction_id(con))
+            events = events_of(made, made.status_date, None)
+            insert_instructions(con, [made])
+            insert_events(con, events)
+            return made, events
+
+        made, events = await self._store.write(write)
+        self._store.show_effects(events)
+        return made
 
     async def change(
         self, instruction: Instruction, outcome: Outcome, *, requested_by: str | None = None
@@ -209,7 +280,7 @@ class InstructionQueue:
         after = moved(instruction, outcome.state, now, result=outcome.result, error=outcome.error)
         self._open[number] = after  # at once: nobody may act on the state before
         try:
-            await self._write(after, self._events_of(after, now, requested_by))
+            await self._write(after, events_of(after, now, requested_by))
         except StoreError:
             self._open[number] = instruction
             self._announce(instruction.charger_id)
@@ -232,7 +303,7 @@ class InstructionQueue:
         if instruction is None or instruction.state not in {"accepted", "waiting"}:
             state = "has ended" if instruction is None or instruction.final else "is being executed"
             raise RegistryError("instruction", number, f"Instruction {number} {state}.", status=409)
-        outcome = Outcome("declined", error=f"cancelled by {requested_by}")
+        outcome = Outcome("declined", error=f"{CANCELLED}{requested_by}")
         with trio.CancelScope(shield=True):
             cancelled = await self.change(instruction, outcome, requested_by=requested_by)
         return cancelled  # noqa: RET504 within the scope, mypy would expect it to swallow what is raised
@@ -249,7 +320,7 @@ class InstructionQueue:
             if instruction.state == "executing" and (outcome := outcome_of_restart(instruction))
         ]
         if interrupted:
-            events = [event for instruction in interrupted for event in self._events_of(instruction, now, None)]
+            events = [event for instruction in interrupted for event in events_of(instruction, now, None)]
             self._store.write_now(lambda con: _write_changes(con, interrupted, events))
         now_in = {instruction.instruction_id: instruction for instruction in (*unfinished, *interrupted)}
         for instruction in now_in.values():
@@ -273,6 +344,11 @@ class InstructionQueue:
         del self._open[number], numbers[number]
         if not numbers:
             del self._of_charger[instruction.charger_id]
+        self._withdrawn.pop(number, None)
+        for heed in self.on_ended:
+            # What is not written down now is at the next start: the instruction has ended all the same.
+            with contextlib.suppress(StoreError):
+                await heed(instruction)
         self._ended.pop(number).set()
         self._announce(instruction.charger_id)
         if self._secrets.pop(number, None) is not None:
@@ -302,33 +378,6 @@ class InstructionQueue:
                     self._store.show_effects(happened)
         if batch.error is not None:
             raise batch.error
-
-    def _events_of(self, instruction: Instruction, now: datetime, requested_by: str | None) -> Sequence[EventHappened]:
-        match instruction.state:
-            case "completed":
-                return [self._event("instruction_completed", instruction, now)]
-            case "declined" if requested_by is not None:
-                return [self._event("instruction_cancelled", instruction, now, requested_by)]
-            case "declined" | "expired":
-                return [self._event("instruction_declined", instruction, now)]
-            case _:
-                return []
-
-    @staticmethod
-    def _event(name: str, instruction: Instruction, now: datetime, requested_by: str | None = None) -> EventHappened:
-        """Makes an event with the keys of spec 9.2, and who wanted it."""
-        data: dict[str, str | int | float | bool | None] = {
-            "cp": instruction.identifier,
-            "action": instruction.action,
-            "instruction": instruction.instruction_id,
-            "by": requested_by or instruction.requested_by,
-            "message": instruction.payload if instruction.state == "accepted" else instruction.result,
-            "error": instruction.error,
-        }
-        for key in [key for key, value in data.items() if value is None]:
-            del data[key]
-        text = instruction.error or ""
-        return EventHappened(now, name, instruction.identifier, text, data, instruction.account_id)
 
 
 def _write_changes(con: Connection, instructions: Sequence[Instruction], events: Sequence[EventHappened]) -> None:

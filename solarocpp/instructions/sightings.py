@@ -1,4 +1,5 @@
-"""Whether something came of what a charger accepted: a session of RemoteStart, a new link or boot of Reset (Q75).
+"""Whether something came of what a charger accepted: a session of RemoteStart, a new link or boot of Reset (Q75),
+readings that keep to a limit or do not.
 
 One looks from before the CALL leaves: some chargers begin before they answer.
 """
@@ -9,7 +10,15 @@ from collections.abc import Sequence
 
 import trio
 
-from solarocpp.central_system.instructions import RestartSought, Sought, StartSought, shows_start
+from solarocpp.central_system.signs import (
+    GRACE_S,
+    LimitSought,
+    RestartSought,
+    Sought,
+    StartSought,
+    shows_start,
+    sign_of_limit,
+)
 from solarocpp.instructions.links import Links, Presence
 from solarocpp.store.effects import Effect
 
@@ -17,13 +26,23 @@ from solarocpp.store.effects import Effect
 class Sighting:
     """Something that is looked for at one charger."""
 
-    __slots__ = ("before", "charger_id", "seen", "sought")
+    __slots__ = ("before", "charger_id", "contradiction", "resumed", "seen", "sought", "trusted_from")
 
-    def __init__(self, charger_id: int, sought: Sought, before: Presence | None) -> None:
+    def __init__(self, charger_id: int, sought: Sought, before: Presence | None, *, resumed: bool) -> None:
         self.charger_id = charger_id
         self.sought = sought
         self.before = before
+        self.resumed = resumed
+        """Whether it was looked for before a restart of this server: every charger has a new link then."""
         self.seen = trio.Event()
+        self.contradiction = ""
+        """What the last reading said against it."""
+        self.trusted_from: float | None = trio.current_time() if resumed else None
+        """On Trio's clock: from when on readings say something; None: it is not accepted yet."""
+
+    def accept(self) -> None:
+        """Notes that the charger has just accepted it."""
+        self.trusted_from = trio.current_time() + GRACE_S
 
 
 class Sightings:
@@ -35,9 +54,9 @@ class Sightings:
         links.on_presence.append(self._note_presence)
         links.on_effects.append(self._note_effects)
 
-    def begin(self, charger_id: int, sought: Sought) -> Sighting:
+    def begin(self, charger_id: int, sought: Sought, *, resumed: bool = False) -> Sighting:
         """Looks from now on."""
-        sighting = Sighting(charger_id, sought, self._links.presence(charger_id))
+        sighting = Sighting(charger_id, sought, self._links.presence(charger_id), resumed=resumed)
         self._sought.setdefault(charger_id, []).append(sighting)
         return sighting
 
@@ -52,15 +71,33 @@ class Sightings:
         for sighting in self._sought.get(charger_id, ()):
             if isinstance(sighting.sought, RestartSought):
                 now = self._links.presence(charger_id)
-                if now is not None and not _same_run(now, sighting.before):
+                if now is not None and _is_restart(now, sighting):
                     sighting.seen.set()
 
     def _note_effects(self, charger_id: int, effects: Sequence[Effect]) -> None:
         for sighting in self._sought.get(charger_id, ()):
-            sought = sighting.sought
-            if isinstance(sought, StartSought) and any(shows_start(sought, effect) for effect in effects):
-                sighting.seen.set()
+            match sighting.sought:
+                case StartSought() as start if any(shows_start(start, effect) for effect in effects):
+                    sighting.seen.set()
+                case LimitSought() as limit:
+                    _note_readings(sighting, limit, effects)
+                case _:
+                    pass
 
 
-def _same_run(now: Presence, before: Presence | None) -> bool:
-    return before is not None and (now.link, now.boots) == (before.link, before.boots)
+def _note_readings(sighting: Sighting, sought: LimitSought, effects: Sequence[Effect]) -> None:
+    if sighting.trusted_from is None or trio.current_time() < sighting.trusted_from:
+        return
+    signs = [sign for effect in effects if (sign := sign_of_limit(sought, effect)) is not None]
+    against = next((sign.text for sign in signs if sign.verdict == "exceeded"), "")
+    if against:
+        sighting.contradiction = against
+    elif signs:
+        sighting.seen.set()
+
+
+def _is_restart(now: Presence, sighting: Sighting) -> bool:
+    if sighting.resumed:
+        return now.boots > 0
+    before = sighting.before
+    return before is None or (now.link, now.boots) != (before.link, before.boots)

@@ -93,8 +93,8 @@ def _server_url(directory: Path) -> str:
     except (OSError, msgspec.MsgspecError):
         return ""
     host, _, port = server.web.rpartition(":")
-    # Bound to all interfaces is reachable on this one.
-    here = "127.0.0.1" if host in {"0.0.0.0", "[::]"} else host  # noqa: S104 compared, not bound
+    # Bound to all interfaces is reachable on this one, of the same family: a listener on `::` takes no IPv4.
+    here = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 compared, not bound
     return f"http://{here}:{port}" if server.web else ""
 
 

@@ -29,6 +29,7 @@ from solarocpp.query.filters import (
     Nodes,
     Sources,
     find_name,
+    narrow,
     node_conditions,
     quote,
     read_rows,
@@ -81,8 +82,9 @@ def datums(  # noqa: PLR0913 -- one argument a filter
     names = choose_properties(rows.columns, properties)
     if aggregate is not None:
         return _roll_up(streams, rows.columns, names, find_name(aggregate, PERIODS), stitched=stitched)
-    for condition in streams.zones.by_node("created", streams.span):
-        rows = rows.filter(condition)
+    rows = narrow(rows, streams.zones.exceptions("created", streams.span))
+    if [*KEYS, *names] == rows.columns:
+        return rows.order('created, "nodeId", "sourceId"')
     spelled = (quote(name) if name in rows.columns else f"NULL::DOUBLE AS {quote(name)}" for name in names)
     return rows.project(", ".join((*map(quote, KEYS), *spelled))).order('created, "nodeId", "sourceId"')
 

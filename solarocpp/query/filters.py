@@ -16,8 +16,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import reduce
-from operator import and_
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -132,9 +130,15 @@ def read_rows(con: DuckDBPyConnection, table: str, conditions: Iterable[Expressi
         rows = con.table(table)
     except duckdb.CatalogException as exc:
         raise StoreError(f"There is no table {table} here. Connect with solarocpp.query.open(data directory).") from exc
-    # One filter: DuckDB binds the whole relation again for each step that is added to it.
-    together = [*conditions]
-    return rows.filter(reduce(and_, together)) if together else rows
+    return narrow(rows, conditions)
+
+
+def narrow(rows: DuckDBPyRelation, conditions: Iterable[Expression]) -> DuckDBPyRelation:
+    """Leaves the rows that meet all conditions, in one step: each more has DuckDB go through all columns again."""
+    wanted: Expression | None = None
+    for condition in conditions:
+        wanted = condition if wanted is None else wanted & condition
+    return rows if wanted is None else rows.filter(wanted)
 
 
 def column(name: str) -> Expression:

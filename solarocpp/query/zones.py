@@ -95,10 +95,10 @@ class Zones(NamedTuple):
         conditions = [] if since is None else [column(name) >= value(since)]
         conditions += [] if until is None else [column(name) < value(until)]
         # DuckDB skips blocks of rows by the plain limits alone.
-        return [*conditions, *self.by_node(name, span)]
+        return [*conditions, *self.exceptions(name, span)]
 
-    def by_node(self, name: str, span: TimeRange) -> list[Expression]:
-        """Limits the time column `name`, within the widest range, to each node's own; nothing if all have the same."""
+    def exceptions(self, name: str, span: TimeRange) -> list[Expression]:
+        """Limits a time column further than `widest` does, at nodes where the range begins or ends elsewhere."""
         exact = self.within(f'epoch_us("{name}")', span)
         return [SQLExpression(exact)] if exact.startswith("CASE") else []
 
@@ -122,7 +122,7 @@ def read_zones(con: DuckDBPyConnection, node: Nodes | None) -> Zones:
     """Looks up the time zones of the nodes in question."""
     rows = read_rows(con, "node", [*node_conditions(node), column("timeZone").isnotnull()])
     nodes = defaultdict(list)
-    for number, zone in rows.project('"nodeId", "timeZone"').order('"nodeId"').fetchall():
+    for number, zone in sorted(rows.project('"nodeId", "timeZone"').fetchall()):
         try:
             ZoneInfo(zone)
         except (ValueError, ZoneInfoNotFoundError) as exc:

@@ -15,7 +15,8 @@ from msgspec import UNSET
 
 from solarocpp.errors import RegistryError
 from solarocpp.registry import rules
-from solarocpp.registry.durable import DurableRegistry, durably, inserting, taken
+from solarocpp.registry.charger_keys import ChargerKeys
+from solarocpp.registry.durable import durably, inserting, taken
 from solarocpp.registry.entities import DEFAULT_ACCOUNT, ApiToken, Credential, CredentialChanged
 from solarocpp.registry.orders import CredentialChange, NewCredential, NewToken
 from solarocpp.registry.passwords import (
@@ -29,7 +30,7 @@ from solarocpp.store import Store
 from solarocpp.store import registry as tables
 
 
-class AccessRegistry(DurableRegistry):
+class AccessRegistry(ChargerKeys):
     """Credentials and API tokens: made, changed, checked."""
 
     def __init__(self, store: Store) -> None:
@@ -38,23 +39,36 @@ class AccessRegistry(DurableRegistry):
 
     # Checks
 
-    def recall(self, credential: Credential | None, password: bytes) -> bool | None:
-        """Tells at once whether a password is right, None where only `verify` can tell.
+    def recall(self, credential: Credential | None, password: bytes, identifier: str = "") -> bool | None:
+        """Tells at once whether a password is right for who calls itself so, None where only `verify` can tell.
 
         It never says False: a refusal that is quick for some usernames would tell which ones exist.
         """
-        return self._passwords.recall(credential, password)
+        return any(self._passwords.recall(row, password) for row in self._accepted(credential, identifier)) or None
 
-    async def verify(self, credential: Credential | None, password: bytes) -> bool:
-        """Tells whether a password is right; no credential, for an unknown username, costs as much as a wrong one."""
-        matches = await self._passwords.verify(credential, password)
-        if credential is None or not matches:
-            return False
-        now = self.credential(credential.username)
-        if now is None or now.hash != credential.hash:  # changed while the check went on
-            self._passwords.forget(credential)
-            return False
-        return True
+    async def verify(self, credential: Credential | None, password: bytes, identifier: str = "") -> bool:
+        """Tells whether a password is right; no credential, for an unknown username, costs as much as a wrong one.
+
+        Only while a charger is told a key that somebody chose, what is wrong for it costs twice.
+        """
+        if self.recall(credential, password, identifier):
+            return True
+        usual, *more = self._accepted(credential, identifier)
+        for row in (usual, *(row for row in more if row is not None and row.kind == "password")):
+            if await self._passwords.verify(row, password):
+                # It may have been changed while the check went on.
+                now = None if row is None else self.credential(row.username)
+                right = {one.hash for one in self._accepted(now, identifier) if one is not None}
+                if row is not None and row.hash in right:
+                    return True
+                if credential is not None:
+                    self._passwords.forget(credential)
+        return False
+
+    def brings_new_key(self, credential: Credential, password: bytes, identifier: str) -> bool:
+        """Tells whether a charger, whose password was verified, has come with the key that it was told."""
+        accepted = self._accepted(credential, identifier)
+        return len(accepted) > 1 and bool(self._passwords.recall(accepted[1], password))
 
     def token_by_text(self, text: str) -> ApiToken | None:
         """Finds the API token that a program shows, None if it is none of ours; takes microseconds."""

@@ -202,6 +202,7 @@ class Registry(AccessRegistry):
 
             await durably(self._store, write)
             await durably(self._store.secrets, lambda con: delete_desired_secret(con, charger.charger_id))
+            await self._write_keys(charger.charger_id, ())
             self._drop_charger(charger)
         self._announce(ChargerChanged(charger.charger_id))
         return charger

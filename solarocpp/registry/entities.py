@@ -110,6 +110,35 @@ class Credential(msgspec.Struct, frozen=True):
         return f"Credential(credential_id={self.credential_id}, username={self.username!r}, kind={self.kind!r})"
 
 
+KeyStatus = Literal["accepted", "rebootRequired", "unknown"]
+"""What a charger has said to its new key; unknown: it may have it, and may not."""
+
+
+class ChargerKey(msgspec.Struct, frozen=True, kw_only=True):
+    """An AuthorizationKey that one charger shows in place of its user name's password.
+
+    `coming`: it was told the key, or will be; the one before is right as well. `own`: it has come with it, and nothing
+    else is right for it, whichever user name it shows.
+    """
+
+    charger_id: int
+    state: Literal["coming", "own"]
+    kind: Literal["generated", "password"]
+    hash: str
+    instruction_id: int
+    """What it is told the key by."""
+    requested_by: str
+    created: datetime
+    status: KeyStatus | None = None
+    """Of a coming one; None: the instruction has not ended."""
+    status_date: datetime | None = None
+    """When it came into its status; of an own one, when the charger first came with it."""
+
+    def __repr__(self) -> str:
+        """Shows everything but the hash."""
+        return f"ChargerKey(charger_id={self.charger_id}, state={self.state!r}, status={self.status!r})"
+
+
 class Authorization(msgspec.Struct, frozen=True):
     """An id tag that may charge (spec 2.2, 4.1)."""
 

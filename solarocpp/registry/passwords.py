@@ -34,6 +34,8 @@ from solarocpp.store.registry import UNAMBIGUOUS
 GENERATED_LENGTH: Final = 22
 # The whitepaper's minimum; chargers in the field hold shorter ones (Q110), so it is a warning.
 ADVISED_LENGTH: Final = 16
+# The whitepaper's maximum for an AuthorizationKey, whose value is at most 40 hex digits.
+KEY_BYTES: Final = 20
 # argon2's own default takes 205 ms and 64 MiB a check; OWASP's smaller profile takes 23 ms.
 _ARGON2: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # As many as the chargers of a large site, at about 150 bytes each.
@@ -59,6 +61,22 @@ def generate_password() -> str:
     return "".join(secrets.choice(UNAMBIGUOUS) for _ in range(GENERATED_LENGTH))
 
 
+def generate_key() -> str:
+    """Makes an AuthorizationKey: 20 random bytes, the most there may be, as 40 hex digits (security whitepaper)."""
+    return secrets.token_hex(KEY_BYTES)
+
+
+def is_key(text: str) -> bool:
+    """Tells whether a text can be an AuthorizationKey: 16 to 20 bytes, as hex digits (security whitepaper)."""
+    return _HEX_KEY.fullmatch(text.encode()) is not None and len(text) <= 2 * KEY_BYTES
+
+
+def hash_key(key: str) -> str:
+    """Hashes a key of `generate_key`, by its bytes: `hexblake2b$key$digest`, in microseconds."""
+    salt = secrets.token_bytes(16)
+    return f"{_OF_BYTES}blake2b${salt.hex()}${_keyed(salt, bytes.fromhex(key))}"
+
+
 def hash_generated(password: str) -> str:
     """Hashes a password of `generate_password`: `blake2b$key$digest`, in microseconds."""
     key = secrets.token_bytes(16)
@@ -67,7 +85,10 @@ def hash_generated(password: str) -> str:
 
 def matches_generated(stored: str | None, candidate: bytes) -> bool:
     """Tells whether `candidate` is what was hashed; nothing stored takes as long as something else."""
-    scheme, key, digest = (stored or _NO_KEY).split("$")
+    stored = stored or _NO_KEY
+    if stored.startswith(_OF_BYTES):
+        candidate = _bytes_of_key(candidate)
+    scheme, key, digest = stored.removeprefix(_OF_BYTES).split("$")
     return compare_digest(_keyed(bytes.fromhex(key), candidate), digest) and scheme == "blake2b"
 
 

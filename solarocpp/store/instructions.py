@@ -58,7 +58,10 @@ def select_instructions(  # noqa: PLR0913 one argument a filter
     account_id: int | None = None,
     charger: str | None = None,
     number: int | None = None,
+    numbers: Collection[int] | None = None,
+    nodes: Collection[int] | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
     limit: int | None = None,
 ) -> list[T]:
     """Reads instructions as `kind`, by number; of more than `limit` the newest."""
@@ -67,7 +70,10 @@ def select_instructions(  # noqa: PLR0913 one argument a filter
         ('"accountId" = ?', account_id),
         ("identifier = ?", charger),
         ("created >= ?", since),
+        ("created < ?", until),
         ("list_contains(?, state)", list(states) or None),
+        (f'list_contains(?::BIGINT[], "{_KEY}")', None if numbers is None else list(numbers)),
+        ('list_contains(?::BIGINT[], "nodeId")', None if nodes is None else list(nodes)),
     ]
     asked = [(condition, value) for condition, value in filters if value is not None]
     where = " AND ".join(["true", *(condition for condition, _ in asked)])
@@ -76,6 +82,28 @@ def select_instructions(  # noqa: PLR0913 one argument a filter
         f"SELECT {quoted(_COLUMNS)} FROM instruction WHERE {where} {newest}", [value for _, value in asked]
     ).fetchall()
     return [_read(row, kind) for row in reversed(found)]
+
+
+def select_unwatched(con: Connection, kind: type[T], actions: Collection[str], since: datetime) -> list[T]:
+    """Reads what was accepted after `since` and has no effect noted, neither way."""
+    found = con.execute(
+        f"SELECT {quoted(_COLUMNS)} FROM instruction WHERE state = 'completed' AND effect IS NULL "
+        "AND list_contains(?, action) AND (result ->> '$.status') = 'Accepted' AND \"statusDate\" >= ? "
+        f'ORDER BY "{_KEY}"',
+        [list(actions), since],
+    ).fetchall()
+    return [_read(row, kind) for row in found]
+
+
+def select_began_since(con: Connection, number: int) -> bool:
+    """Tells whether a session began where and after an instruction to start one was given."""
+    row = con.execute(
+        'SELECT count(*) FROM instruction i JOIN "chargeSession" s ON s."chargerId" = i."chargerId" '
+        f'WHERE i."{_KEY}" = ? AND s.started >= i.created '
+        'AND coalesce(CAST(i.payload ->> \'$.connectorId\' AS INTEGER), s."connectorId") = s."connectorId"',
+        [number],
+    ).fetchone()
+    return row is not None and row[0] > 0
 
 
 def insert_instruction_secret(con: Connection, number: int, payload: str) -> None:

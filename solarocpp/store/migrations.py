@@ -212,6 +212,13 @@ SECRET_MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE "apiToken" ADD COLUMN expires TIMESTAMPTZ;
     ALTER TABLE "apiToken" ADD COLUMN "signingSecret" VARCHAR;
     """,
+    # Keys of single chargers. Without a primary key: DuckDB refuses to insert what was deleted in the same transaction.
+    """
+    CREATE TABLE "chargerKey" (
+        "chargerId" BIGINT, state VARCHAR, kind VARCHAR, "hash" VARCHAR, "instructionId" BIGINT,
+        "requestedBy" VARCHAR, created TIMESTAMPTZ, status VARCHAR, "statusDate" TIMESTAMPTZ
+    );
+    """,
 )
 """SQL of each version of `secrets.duckdb`."""
 

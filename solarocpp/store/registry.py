@@ -28,6 +28,7 @@ __all__ = [
     "API_TOKEN",
     "AUTHORIZATION",
     "CHARGER",
+    "CHARGER_KEY",
     "CHARGER_SETTINGS",
     "CONNECTOR",
     "CREDENTIAL",
@@ -63,6 +64,7 @@ CONNECTOR = EntityTable("connector", ("charger_id", "connector_id"))
 # In secrets.duckdb: use these with `Store.secrets`.
 CREDENTIAL = EntityTable("credential", ("credential_id",))
 API_TOKEN = EntityTable("apiToken", ("token_id",))
+CHARGER_KEY = EntityTable("chargerKey", ("charger_id", "state"))
 
 UNAMBIGUOUS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 """No 0 O 1 I l: somebody reads it from a screen and types it into a charger with three keys."""

@@ -52,6 +52,8 @@ class Keep(msgspec.Struct, frozen=True):
     instruction: timedelta | None = None
     configuration: timedelta | None = None
     """Past values of configuration keys, from their end; what is now stays."""
+    reservation: timedelta | None = None
+    """From the time until when they were made."""
 
 
 class _Rule(NamedTuple):
@@ -91,6 +93,8 @@ RULES: Mapping[str, _Rule] = {
     "instruction": _Rule(
         "instruction", "statusDate", '"statusDate" < ?', free="state IN ('completed', 'declined', 'expired')"
     ),
+    # None outlives its time, whatever its status says; and none is made for longer than a month.
+    "reservation": _Rule("reservation", "expires", "expires < ?"),
 }
 """By the name of the setting."""
 

@@ -17,7 +17,7 @@ from solarocpp.store.rows import insert_rows, quoted
 from solarocpp.store.schema import FILE_TRANSFER, FILE_TRANSFER_SECRET
 
 Purpose = Literal["diagnostics", "log", "securityLog", "firmware"]
-TransferState = Literal["waiting", "moving", "done", "cancelled", "expired"]
+TransferState = Literal["waiting", "moving", "done", "failed", "cancelled", "expired"]
 
 _COLUMNS: Final = quoted(column.name for column in FILE_TRANSFER.columns)
 
@@ -43,7 +43,7 @@ class FileTransfer(msgspec.Struct, frozen=True):
     sha256: str | None = None
     finished: datetime | None = None
     remark: str | None = None
-    """Why it was cancelled."""
+    """Why it was cancelled, or what the charger says went wrong."""
 
 
 def next_transfer_id(con: Connection) -> int:

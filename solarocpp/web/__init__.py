@@ -12,6 +12,7 @@ both. This package refuses to know the gateway: what it shows of links it is han
     accounts    accounts and tokens     access    what they may ask, and about whose things
                                         audit     who changed what
                                         serving   the socket
+                                        origins   whose pages may ask
     questions   what was measured       quack     the socket DuckDB clients attach to
     sql         whatever is asked       failures  what went wrong
     resets      meter changes
@@ -19,6 +20,7 @@ both. This package refuses to know the gateway: what it shows of links it is han
     limits      how much they may take  schedules what that makes, by us and by them
     profiles    charging profiles       reservations  connectors that wait for somebody
     configuration  what chargers are set to
+    charger_keys   what they log in with
     local_lists  whom chargers let charge by themselves
     health      findings                answers   what is shown
     vitals      /healthz                metrics   /metrics
@@ -50,6 +52,7 @@ from solarocpp.registry import Registry
 from solarocpp.store import Store
 from solarocpp.web import (
     accounts,
+    charger_keys,
     configuration,
     file_orders,
     files,
@@ -105,6 +108,7 @@ ROUTES: Final[list[Any]] = [
     resets.router,
     instructions.router,
     configuration.router,
+    charger_keys.router,
     limits.router,
     local_lists.router,
     profiles.router,
@@ -127,20 +131,21 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
     clock: Callable[[], datetime],
     queue: Queue,
     links: Callable[[], Sequence[Link]] | None = None,
+    connected: Callable[[], Connected] | None = None,
     measured: Measured | None = None,
     lists: Lists | None = None,
     end_session: EndSession = None,
 ) -> Litestar:
     """Makes the API of a running store.
 
-    Where something listens for chargers, `links` lists who is connected, `measured` is what `/metrics` shows of it,
-    what is put into `queue` is delivered, `lists` keeps local lists as they should be, and `end_session` ends a session
-    in the memory of those who answer them.
+    Where something listens for chargers, `links` lists who is connected and `connected` gives their numbers alone,
+    `measured` is what `/metrics` shows of it, what is put into `queue` is delivered, `lists` keeps local lists as they
+    should be, and `end_session` ends a session in the memory of those who answer them.
     """
     transferring = Transferring(store, clock)
 
     async def provide_connected() -> Connected:
-        return None if links is None else frozenset(link.charger_id for link in links())
+        return None if connected is None else connected()
 
     return Litestar(
         ROUTES,

@@ -37,6 +37,8 @@ LOOKS: Final[dict[str, Any]] = {HEEDS: frozenset[Limit]({"readOnly"})}
 """Of a route that changes nothing, and shows what an account has."""
 LOOKS_AT_NODES: Final[dict[str, Any]] = {HEEDS: frozenset[Limit]({"readOnly", "nodes"})}
 """Of one that shows of it only what belongs to the nodes of the token."""
+ACTS_ON_NODES: Final[dict[str, Any]] = {HEEDS: frozenset[Limit]({"nodes"})}
+"""Of one that changes something, and nothing beyond the nodes of the token."""
 LOOKS_AT_STREAMS: Final[dict[str, Any]] = {HEEDS: frozenset[Limit]({"readOnly", "nodes", "sources"})}
 """Of one that shows only what belongs to its nodes and sources."""
 

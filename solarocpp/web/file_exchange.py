@@ -12,7 +12,7 @@ found, and no name that a charger gives becomes a path.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from multipart import (  # type: ignore[import-untyped]  # litestar reads forms 
 )
 
 from solarocpp.errors import FileRefused, SolarOcppError
+from solarocpp.store.effects import Effect
 from solarocpp.web.serving import serve_asgi
 from solarocpp.web.transferring import Listening, Transferring
 
@@ -42,27 +43,33 @@ STALL_S: Final = 120.0
 STUCK_S: Final = 60.0
 _PIECE: Final = 65_536
 
+Listen = Callable[[int, Sequence[Effect]], None]
+
 log = structlog.get_logger()
 
 
-async def serve_files(
+async def serve_files(  # noqa: PLR0913 one argument a thing it is told
     api: Litestar,
     bind: str,
     url: str,
     tls: tuple[Path, Path] | None,
+    on_effects: list[Listen],
     *,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves the files of an API's transfers to chargers, until the caller is cancelled.
 
-    `url` is what chargers are told instead of the address they reached us at; empty: that address.
+    `url` is what chargers are told instead of the address they reached us at; empty: that address. Whoever is in
+    `on_effects` is told what chargers say.
 
     Raises:
         ConfigError: the address cannot be bound.
     """
     transferring: Transferring = api.state["transferring"]
     app = make_file_app(transferring)
+    on_effects.append(transferring.note_effects)
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(transferring.end_failed)
         address = await nursery.start(partial(serve_asgi, app, bind, "files", tls=tls, stuck_s=STUCK_S))
         scheme, port = "http" if tls is None else "https", int(address.rpartition(":")[2])
         transferring.listen(Listening(scheme, port, url))

@@ -5,6 +5,9 @@
 
 It stands in front of everything, unknown routes and the schema included, and writes down who asks;
 a route that finds nobody written down fails, so a way around the gate cannot be a way in.
+
+Requests begin one after the other, each in a turn of its own of the loop that serves the chargers, too: of fifty that
+come at once, chargers wait for one at a time, and not for fifty.
 """
 
 from __future__ import annotations
@@ -80,10 +83,15 @@ class Gate:
         self._clock = clock
         self._requests = Buckets(of_a_token)
         self._refusals = Buckets(of_refusals)
+        self._turn = trio.Lock()
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes one request on, or refuses it."""
         kind: str = scope["type"]
+        # Whoever has the turn keeps it until the loop has gone round. What comes then, up to where a route waits for
+        # something, is a millisecond or three, and most routes do not wait; who does has given the turn on by then.
+        async with self._turn:
+            await trio.lowlevel.checkpoint()
         if kind == "lifespan" or scope["path"] in PUBLIC_PATHS:
             await self._app(scope, receive, send)
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, runtime_checkable
 
 import msgspec
 from litestar import Router, delete, get, post
@@ -26,6 +26,9 @@ from solarocpp.store.instructions import select_instructions
 from solarocpp.web.access import LOOKS, Caller
 from solarocpp.web.answers import Answer
 
+if TYPE_CHECKING:  # its routes use this module
+    from solarocpp.web.charger_keys import Keys
+
 # As SolarNetwork's resultMaxWait (spec 7.1): proxies in between give up on what is silent for longer.
 MOST_WAIT_S: Final = 60.0
 # As SolarNetwork's listing (spec 7.1).
@@ -39,10 +42,17 @@ Wait = Annotated[float, msgspec.Meta(ge=0, le=MOST_WAIT_S)]
 class Queue(Protocol):
     """What takes orders in, and delivers them where something listens for chargers."""
 
+    @property
+    def keys(self) -> Keys:
+        """Follows those that tell chargers their keys."""
+
     async def submit(
         self, order: Order, *, action: str, charger: Charger, requested_by: str, expires: datetime | None = None
     ) -> Instruction:
         """Takes an order in; durable when it returns."""
+
+    async def refuse(self, instruction: Instruction) -> Instruction:
+        """Writes down what was ordered and cannot be told to anybody."""
 
     async def cancel(self, number: int, *, requested_by: str) -> Instruction:
         """Takes back what was not sent yet."""

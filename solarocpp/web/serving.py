@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import trio
@@ -20,6 +21,7 @@ from litestar.types import ASGIApp
 from solarocpp.config import Address, parse_address
 from solarocpp.errors import ConfigError
 from solarocpp.web.gate import Gate
+from solarocpp.web.origins import Origins
 
 # A request may still be answered at a graceful stop; the longest question may take 30 s, but a
 # restart must not wait for it.
@@ -31,24 +33,27 @@ GRACEFUL_TIMEOUT_S = 2.0
 STUCK_S = 30.0
 
 
-async def serve(
+async def serve(  # noqa: PLR0913 one argument a thing it is told
     app: Litestar,
     bind: str,
     token: str,
+    origins: Sequence[str] = (),
     *,
     shutdown: trio.Event | None = None,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves `app` until `shutdown` is set or the caller is cancelled.
 
-    Whoever shows `token` has the whole box; the registry of the app knows further tokens.
+    Whoever shows `token` has the whole box; the registry of the app knows further tokens. Pages of `origins` may ask
+    from a browser.
     Reports the bound `HOST:PORT` once it accepts; port 0 takes a free one.
 
     Raises:
         ConfigError: the address cannot be bound.
     """
     gate = Gate(app, token, app.state["registry"], app.state["clock"])
-    await serve_asgi(gate.app, bind, "web", shutdown=shutdown, task_status=task_status)
+    outermost = Origins(gate.app, origins).app if origins else gate.app
+    await serve_asgi(outermost, bind, "web", shutdown=shutdown, task_status=task_status)
 
 
 async def serve_asgi(  # noqa: PLR0913 one argument a thing it is told

@@ -7,19 +7,22 @@ page has 1,000 rows at most, and a long range is told in longer periods, as ther
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final, NamedTuple, cast
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from litestar import Request, Router, get
+import msgspec
+from litestar import Request, Response, Router, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Tag
 from msgspec import UNSET
 
 import solarocpp.query as q
+from solarocpp.query.cells import fetch_cells
 from solarocpp.registry import Registry
 from solarocpp.store import Store
 from solarocpp.store.registry import Connection
@@ -28,7 +31,6 @@ from solarocpp.web.management import Clock
 from solarocpp.web.solaruser.criteria import DATES, PAGE, SORTS, Criteria, either, filtered_by
 from solarocpp.web.solaruser.entities import Answered, Page
 from solarocpp.web.solaruser.faults import Refused, illegal
-from solarocpp.web.solaruser.views import written
 
 TAG: Final = Tag(
     name="SolarQuery",
@@ -62,6 +64,10 @@ _MOST_RECENT: Final = timedelta(days=90)
 _SORTS: Final = {"created": "created", "time": "created", "node": '"nodeId"', "source": '"sourceId"'}
 # When we got something is no property of SolarNetwork's.
 _HIDDEN: Final = frozenset({"received"})
+_UTC: Final = ZoneInfo("UTC")  # of which there is one
+_PAGE: Final = {
+    200: ResponseSpec(Answered[Page[dict[str, Any]]], generate_examples=False, description="A part of the rows.")
+}
 
 
 class _Asked(NamedTuple):
@@ -102,6 +108,7 @@ async def list_sources(
 
 @get(
     "/datum/list",
+    responses=_PAGE,
     opt=LOOKS_AT_STREAMS,
     summary="Lists datums, or aggregates of them",
     operation_class=filtered_by(
@@ -121,7 +128,7 @@ async def list_datums(
     registry: NamedDependency[Registry],
     caller: NamedDependency[Caller],
     clock: NamedDependency[Clock],
-) -> Answered[Page[dict[str, Any]]]:
+) -> Response[bytes]:
     """Lists datums by time, rolls them up, or with `mostRecent` gives the newest of each stream (90 days back).
 
     `aggregation` is None, FifteenMinute, Hour, Day or Month. More than 7 days are told by Hour at least, more than
@@ -129,8 +136,8 @@ async def list_datums(
     """
     criteria = Criteria(request)
     asked = _read(criteria, request, registry, caller)
-    level = _level(request)
-    if criteria.flag("mostRecent"):
+    level, latest = _level(request), criteria.flag("mostRecent")
+    if latest:
         if level != "None":
             raise illegal("mostRecent has no aggregation.")
         since = asked.since or clock() - _MOST_RECENT
@@ -151,11 +158,12 @@ async def list_datums(
                 aggregate=_AGGREGATIONS[level],
             )
 
-    return await _page(store, registry, caller, criteria, ask)
+    return await _page(store, registry, caller, criteria, ask, ordered=not latest)
 
 
 @get(
     "/datum/reading",
+    responses=_PAGE,
     opt=LOOKS_AT_STREAMS,
     summary="Reads registers at both ends of a range, or by period",
     operation_class=filtered_by(
@@ -175,7 +183,7 @@ async def list_readings(
     store: NamedDependency[Store],
     registry: NamedDependency[Registry],
     caller: NamedDependency[Caller],
-) -> Answered[Page[dict[str, Any]]]:
+) -> Response[bytes]:
     """Reads registers: their difference, and where they stood at both ends (`_start`, `_end`).
 
     `readingType` is CalculatedAt, CalculatedAtDifference, NearestDifference, Difference or DifferenceWithin, or
@@ -263,57 +271,71 @@ def _moment(moment: q.Moment | None, now: datetime) -> datetime:
     return now if moment is None else datetime.fromisoformat(str(moment)).replace(tzinfo=UTC)
 
 
-async def _page(
-    store: Store, registry: Registry, caller: Caller, criteria: Criteria, ask: Callable[[Connection], Any]
-) -> Answered[Page[dict[str, Any]]]:
+async def _page(  # noqa: PLR0913 one argument a thing it heeds
+    store: Store,
+    registry: Registry,
+    caller: Caller,
+    criteria: Criteria,
+    ask: Callable[[Connection], Any],
+    *,
+    ordered: bool = False,
+) -> Response[bytes]:
+    """Answers with a part of what is found, made into JSON where it is fetched; `ordered`: it is in the usual order."""
     (most, offset), order = criteria.page(), criteria.order(tuple(_SORTS))
     counted = not criteria.flag("withoutTotalResultsCount")
+    zones = {node.node_id: ZoneInfo(node.time_zone or "UTC") for node in registry.nodes(caller.managed)}
 
-    def fetch(con: Connection) -> tuple[int | None, Sequence[str], list[Sequence[Any]]]:
+    def fetch(con: Connection) -> bytes:
         found = ask(con)
         usual = [("created", False), ("node", False), ("source", False)]
-        ordered = found.order(", ".join(f"{_SORTS[key]}{' DESC' if down else ''}" for key, down in [*order, *usual]))
-        rows = ordered.limit(most + 1, offset).fetchall()
-        total = offset + len(rows)
-        if counted and (len(rows) > most or (offset and not rows)):  # else the end of them was seen
+        by = ", ".join(f"{_SORTS[key]}{' DESC' if down else ''}" for key, down in [*order, *usual])
+        page = (found if ordered and not order else found.order(by)).limit(most + 1, offset)
+        cells = fetch_cells(page, _HIDDEN)
+        total = offset + cells.length
+        if counted and (cells.length > most or (offset and not cells.length)):  # else the end of them was seen
             ((total,),) = found.count("*").fetchall()
-        return total if counted else None, found.columns, rows[:most]
+        results = [_row(row, zones) for row in islice(cells.rows(), most)]
+        return msgspec.json.encode(
+            Answered(
+                data=Page(
+                    total_results=total if counted else UNSET,
+                    starting_offset=offset,
+                    returned_result_count=len(results),
+                    results=results,
+                )
+            )
+        )
 
-    total, columns, rows = await store.read(fetch)
-    zones = {node.node_id: node.time_zone or "UTC" for node in registry.nodes(caller.managed)}
-    results = [_row(columns, row, zones) for row in rows]
-    page = Page(
-        total_results=UNSET if total is None else total,
-        starting_offset=offset,
-        returned_result_count=len(results),
-        results=results,
-    )
-    return Answered(data=page)
-
-
-def _row(columns: Sequence[str], row: Sequence[Any], zones: Mapping[int, str]) -> dict[str, Any]:
-    """Shows a row, without what is empty in it."""
-    told = {name: cell for name, cell in zip(columns, row, strict=True) if cell is not None and name not in _HIDDEN}
-    zone = ZoneInfo(zones.get(told["nodeId"], "UTC"))
-    shown: dict[str, Any] = {"created": written(told.pop("created"))}
-    local = row[list(columns).index("created")].astimezone(zone)
-    shown |= {"nodeId": told.pop("nodeId"), "sourceId": told.pop("sourceId")}
-    shown |= {"localDate": f"{local:%Y-%m-%d}", "localTime": f"{local:%H:%M}"}
-    if "timeZone" in told and "endDate" in told:  # of a reading; the end of a session is a property
-        end = told["endDate"]
-        told |= {"endDate": written(end), "localEndDate": f"{end.astimezone(zone):%Y-%m-%d}"}
-        told["localEndTime"] = f"{end.astimezone(zone):%H:%M}"
-    return shown | dict(_cells(told.items()))
+    return Response(await store.read(fetch), media_type="application/json")
 
 
-def _cells(cells: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
-    for name, cell in cells:
-        match cell:
-            case float() if cell.is_integer():
-                yield name, int(cell)
-            case datetime():
-                yield name, written(cell)
-            case UUID():
-                yield name, str(cell)
-            case _:
-                yield name, cell
+def _row(told: dict[str, Any], zones: Mapping[int, ZoneInfo]) -> dict[str, Any]:
+    """Shows a row, as SolarNetwork writes times, and what the clock of the node showed then."""
+    created, node = told.pop("created"), told.pop("nodeId")
+    zone = zones.get(node, _UTC)
+    local_date, local_time = _by_clock(created, zone)
+    shown = {
+        "created": _written(created),
+        "nodeId": node,
+        "sourceId": told.pop("sourceId"),
+        "localDate": local_date,
+        "localTime": local_time,
+    }
+    end = told.get("endDate")
+    if end is not None:
+        told["endDate"] = _written(end)
+        if "timeZone" in told:  # of a reading; the end of a session is a property
+            told["localEndDate"], told["localEndTime"] = _by_clock(end, zone)
+    return shown | told
+
+
+def _written(moment: str) -> str:
+    """Writes a time of `Cells` as `views.written` does."""
+    return f"{moment.replace('T', ' ').rstrip('0').rstrip('.')}Z"
+
+
+def _by_clock(moment: str, zone: ZoneInfo) -> tuple[str, str]:
+    """Gives date and time of day of a time of `Cells` by the clock of a zone."""
+    if zone is not _UTC:
+        moment = f"{datetime.fromisoformat(moment).replace(tzinfo=UTC).astimezone(zone):%Y-%m-%dT%H:%M}"
+    return moment[:10], moment[11:16]

@@ -2,6 +2,7 @@
 
     offer_upload, offer_download   an operator's order: a row of `fileTransfer`, and a URL with a secret
     arriving, departing            the charger is there (`file_exchange`), with that secret
+    note_effects, end_failed       the charger says that nothing will come (`file_failures`)
     transfers                      what is under way and what was
 
 Everything is written through to the store; the secrets are known as hashes only, and to nobody twice. A file
@@ -23,13 +24,14 @@ import msgspec
 import structlog
 import trio
 
-from solarocpp.errors import FileRefused, RegistryError
+from solarocpp.errors import FileRefused, RegistryError, StoreError
 from solarocpp.registry import Charger
 from solarocpp.store import Store
-from solarocpp.store.effects import EventHappened
+from solarocpp.store.effects import Effect, EventHappened
 from solarocpp.store.transfers import (
     FileTransfer,
     Purpose,
+    TransferState,
     delete_secret,
     delete_transfer,
     insert_secret,
@@ -38,6 +40,7 @@ from solarocpp.store.transfers import (
     select_transfers,
     store_transfer,
 )
+from solarocpp.web.file_failures import failures
 from solarocpp.web.file_moves import MOST_UPLOAD_BYTES, UPLOADS, Arrival, Departure, too_large
 
 FIRMWARE: Final = "firmware"
@@ -48,6 +51,9 @@ LIFETIME: Final = timedelta(days=1)
 """How long a URL is good: a charger may be offline over night, or be told to update at three."""
 
 _END_S: Final = 5.0
+
+_HOPEFUL: Final = frozenset[TransferState]({"waiting", "moving", "failed"})
+"""Of these a file may still come, until the URL expires."""
 
 log = structlog.get_logger()
 
@@ -93,6 +99,9 @@ class Transferring:
         self._by_digest = store.secrets.read_now(select_secrets)
         self._moving = 0
         self._changed = trio.Event()
+        self._failed: dict[int, str] = {}
+        """By transfer, what a charger said of a file that will not come, until that is written down."""
+        self._failing = trio.Event()
         self._listening: Listening | None = None
 
     def listen(self, listening: Listening) -> None:
@@ -161,7 +170,7 @@ class Transferring:
             RegistryError: there is none, or it is over.
         """
         row = self.transfer(number, account_id)
-        if row.state not in {"waiting", "moving"}:
+        if row.state not in _HOPEFUL:
             text = f"File transfer {number} is {row.state} already."
             raise RegistryError("transfer", number, text, status=409)
         return await self._end(row, "cancelled", remark=remark)
@@ -230,14 +239,43 @@ class Transferring:
     async def note_progress(self, row: FileTransfer, count: int) -> None:
         """Shows how many bytes there are."""
         current = self._transfers.get(row.transfer_id)
-        if current is not None and current.state in {"waiting", "moving"}:
-            await self._keep(msgspec.structs.replace(current, state="moving", bytes=count))
+        if current is not None and current.state in _HOPEFUL:
+            await self._keep(msgspec.structs.replace(current, state="moving", bytes=count, finished=None, remark=None))
 
     async def note_end(self, row: FileTransfer, **known: object) -> None:
         """The file is through."""
         current = self._transfers.get(row.transfer_id)
+        if current is not None and current.state in _HOPEFUL:
+            await self._end(current, "done", remark=None, **known)
+
+    def note_effects(self, charger_id: int, effects: Sequence[Effect]) -> None:
+        """Hears what a charger said; what ends a transfer is left to `end_failed`, for this must not wait."""
+        for failure in failures(effects):
+            own = [self._now(row) for row in self._transfers.values() if row.charger_id == charger_id]
+            self._failed.update({row.transfer_id: failure.status for row in failure.meant(own)})
+            self._failing.set()
+
+    async def end_failed(self) -> None:
+        """Writes down which transfers chargers gave up, until it is cancelled.
+
+        Their URLs stay good: some chargers say so after each try, and the last may bring the file.
+        """
+        while True:
+            await self._failing.wait()
+            self._failing = trio.Event()
+            while self._failed:
+                number, status = self._failed.popitem()
+                try:
+                    await self._note_failure(number, f"the charger says {status}")
+                except StoreError as exc:  # it is over once its URL is, as if the charger had said nothing
+                    log.warning("file_transfer_not_stored", number=number, reason=str(exc))
+
+    async def _note_failure(self, number: int, remark: str) -> None:
+        current = self._transfers.get(number)
         if current is not None and current.state in {"waiting", "moving"}:
-            await self._end(current, "done", **known)
+            await self._end(current, "failed", remark=remark)
+        elif current is not None and current.state == "done":
+            await self._keep(msgspec.structs.replace(current, remark=remark))
 
     async def _begin_again(self, row: FileTransfer) -> None:
         """What broke off counts nothing: a charger sends the whole file again."""
@@ -306,7 +344,9 @@ class Transferring:
         self._by_digest[_digest(secret)] = number
         return row, f"/files/{secret}" if firmware is None else f"/files/{secret}/{firmware.name}"
 
-    async def _end(self, row: FileTransfer, state: Literal["done", "cancelled"], **known: object) -> FileTransfer:
+    async def _end(
+        self, row: FileTransfer, state: Literal["done", "failed", "cancelled"], **known: object
+    ) -> FileTransfer:
         now = self._clock()
         row = msgspec.structs.replace(row, state=state, finished=now, **known)
         await self._keep(row)

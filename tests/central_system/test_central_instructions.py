@@ -17,8 +17,6 @@ from solarocpp.central_system.instructions import (
     SOLARNETWORK_STATES,
     TRANSITIONS,
     Instruction,
-    RestartSought,
-    StartSought,
     State,
     accepts,
     may_send,
@@ -27,11 +25,10 @@ from solarocpp.central_system.instructions import (
     outcome_of_failure,
     outcome_of_restart,
     read_order,
-    shows_start,
-    sought_effect,
 )
+from solarocpp.central_system.signs import RestartSought, StartSought, shows_start, sought_effect
 from solarocpp.errors import CallExpired, CallFailed, CallRefused, NotConnected, RegistryError
-from solarocpp.ocpp.datatypes import KeyValue
+from solarocpp.ocpp.datatypes import ChargePointId, KeyValue
 from solarocpp.ocpp.messages import (
     ACTIONS,
     ChangeConfigurationRequest,
@@ -44,9 +41,11 @@ from solarocpp.ocpp.messages import (
 )
 from solarocpp.ocpp.redaction import secret_texts, without_secrets
 from solarocpp.store.effects import ConnectorStatusChanged, SessionStarted
+from solarocpp.store.ledger import ChargerFacts
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RESET = ResetRequest(type="Soft")
+FACTS = ChargerFacts(1, ChargePointId("CP001"), 1, 1, "/ocpp/cp/{chargerIdentifier}/{connectorId}/{location}", True)
 
 
 def instruction(state: State, action: str = "Reset") -> Instruction:
@@ -87,7 +86,7 @@ def test_only_what_the_table_says_follows(before: State, after: State) -> None:
 @pytest.mark.parametrize(
     ("state", "word"),
     [
-        ("accepted", "Queued"),
+        ("accepted", "Received"),
         ("waiting", "Received"),
         ("executing", "Executing"),
         ("completed", "Completed"),
@@ -253,9 +252,9 @@ def test_a_charger_is_told_what_its_registration_allows(status: Any, action: str
 
 
 def test_what_is_looked_for_follows_from_the_request() -> None:
-    assert sought_effect(RESET) == RestartSought()
-    assert sought_effect(RemoteStartTransactionRequest(id_tag="TAG1", connector_id=2)) == StartSought(2)
-    assert sought_effect(ClearCacheRequest()) is None
+    assert sought_effect(RESET, FACTS, 2) == RestartSought()
+    assert sought_effect(RemoteStartTransactionRequest(id_tag="TAG1", connector_id=2), FACTS, 2) == StartSought(2)
+    assert sought_effect(ClearCacheRequest(), FACTS, 2) is None
     assert accepts(ResetConfirmation(status="Accepted"))
     assert not accepts(ResetConfirmation(status="Rejected"))
     assert not accepts(GetConfigurationConfirmation())

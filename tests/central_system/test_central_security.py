@@ -27,6 +27,12 @@ from solarocpp.store.ledger import ChargerFacts
 CSR = "-----BEGIN CERTIFICATE REQUEST-----\nMIH0...\n-----END CERTIFICATE REQUEST-----\n"
 
 
+def test_security_event_without_a_type_is_a_sentence_all_the_same() -> None:
+    answer = Site().say(ocpp.SecurityEventNotificationRequest("  ", T), received=after(60))
+    event = one(answer, EventHappened)
+    assert event.message == "a security event that does not say of what type it is"
+
+
 def test_every_message_of_a_charger_has_a_handler() -> None:
     theirs = {row.request for row in ACTIONS.values() if row.sent_by != "central_system"}
     assert theirs == set(HANDLERS)

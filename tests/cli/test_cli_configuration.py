@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
+
+from solarocpp.store import open_store
+from solarocpp.store.configuration import select_desired_secrets
 
 if TYPE_CHECKING:
     from conftest import Done
@@ -33,16 +41,44 @@ def test_keys_are_wanted_listed_and_let_go(run: Callable[..., Done]) -> None:
     assert never.err == ("CP001 has never told HeartbeatInterval. See: solarocpp configuration list CP001\n")
 
 
-def test_a_secret_is_not_printed(run: Callable[..., Done]) -> None:
+def test_a_secret_is_not_printed(run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
     run("charger", "add", "CP001")
+    monkeypatch.setattr("sys.stdin", StringIO("hunter2hunter2\n"))
     done = [
-        run("configuration", "set", "CP001", "WifiPassword", "hunter2hunter2"),
+        run("configuration", "set", "CP001", "WifiPassword", "--value-stdin"),
         run("configuration", "list", "CP001", "--format", "json"),
         run("instructions", "list", "--format", "json"),
         run("events", "--format", "json"),
     ]
     assert [each.code for each in done] == [0, 0, 0, 0]
     assert not any("hunter2" in each.out + each.err for each in done)
+    store = open_store(Path("data"), now=datetime(2026, 3, 1, tzinfo=UTC))
+    assert store.secrets.read_now(lambda con: select_desired_secrets(con, 1)) == {"wifipassword": "hunter2hunter2"}
+    store.close()
+
+
+def test_a_secret_is_no_argument(run: Callable[..., Done]) -> None:
+    """Whoever lists processes, or reads the shell's history, would have it."""
+    run("charger", "add", "CP001")
+    refused = run("configuration", "set", "CP001", "WifiPassword", "hunter2hunter2")
+    assert refused.code == 2
+    assert refused.err.startswith("solarocpp: WifiPassword is a secret")
+    assert "--value-stdin" in refused.err
+    assert "hunter2" not in refused.err
+    assert run("instructions", "list").out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["60", "--value-stdin"], "solarocpp: Give VALUE or --value-stdin, not both.\n"),
+        ([], "solarocpp: What is it to be? Give VALUE, or --value-stdin.\n"),
+    ],
+)
+def test_a_value_is_given_once(run: Callable[..., Done], words: list[str], said: str) -> None:
+    run("charger", "add", "CP001")
+    done = run("configuration", "set", "CP001", "HeartbeatInterval", *words)
+    assert (done.code, done.err) == (2, said)
 
 
 def test_the_key_a_charger_logs_in_with_is_refused(run: Callable[..., Done]) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 import trio
 
@@ -84,6 +85,30 @@ async def test_diagnostics_come_and_firmware_goes(tmp_path: Path, solarocpp_cli:
         assert missing.stderr == "solarocpp: There is no firmware v3.bin. See: solarocpp firmware list\n"
         away = await command("diagnostics", "CP002", exits=1)
         assert away.stderr == "solarocpp: There is no charger 'CP002'. Did you mean CP001?\n"
+
+
+async def test_what_a_charger_gives_up_is_over(tmp_path: Path, solarocpp_cli: Cli, running_server: Serve) -> None:
+    """It used to wait until its day was over, though the charger had said that nothing would come."""
+    nowhere = ("--files-url", "http://127.0.0.1:1")
+    async with with_charger(tmp_path, solarocpp_cli, running_server, *nowhere) as (server, command):
+        failed = await command("diagnostics", "CP001", exits=1)
+        assert failed.stderr == (
+            "solarocpp: CP001 gave up: the charger says UploadFailed. It may try again: solarocpp transfer list\n"
+        )
+        (tmp_path / "v2.bin").write_bytes(b"firmware v2")
+        await command("firmware", "add", str(tmp_path / "v2.bin"))
+        await command("firmware", "update", "CP001", "v2.bin", "--at", "2026-03-01")
+        headers = {"Authorization": f"Bearer {server.token}"}
+        async with httpx.AsyncClient(headers=headers, timeout=70, trust_env=False) as http:
+            answer = await http.get(f"http://{server.web}/api/transfers/2?wait=60")
+            assert (answer.json()["state"], answer.json()["remark"]) == ("failed", "the charger says DownloadFailed")
+        events = json.loads((await command("events", "--format", "json")).stdout)
+        ended = [event["message"] for event in events if event["name"] == "file_transfer_ended"]
+        assert sorted(ended) == [
+            "diagnostics: the charger says UploadFailed",
+            "firmware: the charger says DownloadFailed",
+        ]
+        assert [event for event in events if not event["message"]] == []
 
 
 async def test_charger_that_is_not_there_has_no_url(tmp_path: Path, solarocpp_cli: Cli, running_server: Serve) -> None:

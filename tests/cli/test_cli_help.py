@@ -17,6 +17,7 @@ ENDLESS = frozenset({"serve", "demo", "simulate", "tail"})
 # They name a server, a charger, a stream or a profile that is not there; their own tests run them.
 AWAY = frozenset(
     {
+        ("charger", "rotate-key"),
         ("instructions", "cancel"),
         ("instructions", "show"),
         ("limit",),
@@ -81,6 +82,7 @@ def test_every_command_of_the_contract_is_there() -> None:
         ("charger", "adopt"),
         ("charger", "list"),
         ("charger", "remove"),
+        ("charger", "rotate-key"),
         ("charger", "set"),
         ("charger", "show"),
         ("check",),

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from solarocpp.cli.client import url_of
+
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -73,3 +75,16 @@ def test_serve_takes_its_options_from_the_file(run: Run, tmp_path: Path) -> None
         "",
         "solarocpp: web is 'nonsense'; allowed: HOST:PORT with a port of 0 to 65535, like 127.0.0.1:8080.\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("bound", "url"),
+    [
+        ("10.0.0.5:8080", "http://10.0.0.5:8080"),
+        ("0.0.0.0:8080", "http://127.0.0.1:8080"),
+        ("[::]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_a_server_on_all_interfaces_is_asked_on_this_machine(bound: str, url: str) -> None:
+    """By the protocol it listens for: `::` takes no IPv4 here."""
+    assert url_of({"web": bound}) == url

@@ -15,7 +15,7 @@ from solarocpp.config import Config
 
 Run = Callable[..., tuple[int, str, str]]
 
-CALLED_OTHERWISE = {"data_dir": "data", "trusted_proxies": "trusted_proxy"}
+CALLED_OTHERWISE = {"data_dir": "data", "trusted_proxies": "trusted_proxy", "web_origins": "web_origin"}
 FOR_TESTS_ONLY = {"receive_path"}
 NUMBERS = [
     field.name for field in msgspec.structs.fields(Config) if isinstance(field.default, int | float) and field.default

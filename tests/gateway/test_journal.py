@@ -14,6 +14,7 @@ from gateway_server import Server, exchange
 
 from solarocpp.gateway.connection import Link
 from solarocpp.gateway.flapping import Flapping
+from solarocpp.gateway.journal import LinkJournal
 from solarocpp.gateway.peers import Peer, PeerCertificate
 from solarocpp.gateway.roster import LinkInfo
 
@@ -97,6 +98,12 @@ async def test_opening_and_closing_are_events_of_the_account_with_one_session_id
     )
     owners = await server.rows("SELECT DISTINCT accountId, tags[3] FROM event WHERE name LIKE 'link%' ORDER BY 2")
     assert owners == [(1, "connected"), (1, "disconnected")]
+
+
+async def test_link_that_was_cut_without_a_reason_says_so(server: Server) -> None:
+    LinkJournal(server.services, admitted(server, 1), NEARBY).closed("")
+    (closed,) = await events(server, "link_closed")
+    assert closed[:2] == ("link_closed", "it did not end in time, and was cut")
 
 
 @pytest.mark.parametrize(

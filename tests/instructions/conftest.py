@@ -33,6 +33,7 @@ async def desk(told: Told) -> AsyncIterator[httpx.AsyncClient]:
         clock=services.clock,
         queue=told.queue,
         links=services.roster.links,
+        connected=services.roster.connected,
         lists=lists,
     )
     async with trio.open_nursery() as nursery:

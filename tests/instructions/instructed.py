@@ -128,12 +128,12 @@ class Told:
         return await self.store.read(lambda con: con.execute(sql).fetchall())
 
     @asynccontextmanager
-    async def connected(self, identifier: str = "CP001") -> AsyncIterator[ChargePoint]:
+    async def connected(self, identifier: str = "CP001", *, basic: bytes = BASIC) -> AsyncIterator[ChargePoint]:
         """Connects as a charger, and has not booted."""
         async with trio_websocket.open_websocket_url(
             f"ws://{self._address}/ocpp/j/v16/{identifier}",
             subprotocols=["ocpp1.6"],
-            extra_headers=[(b"Authorization", BASIC)],
+            extra_headers=[(b"Authorization", basic)],
             connect_timeout=self._patience_s,
             disconnect_timeout=self._patience_s,
         ) as ws:
@@ -142,6 +142,20 @@ class Told:
             finally:
                 await ws.aclose()
                 await ws._stream.aclose()
+
+    async def status_of_handshake(self, identifier: str = "CP001", *, basic: bytes = BASIC) -> int:
+        """Dials as a charger does, and hangs up when it has its answer: 101 if it may come in."""
+        host, _, port = self._address.rpartition(":")
+        head = (
+            f"GET /ocpp/j/v16/{identifier} HTTP/1.1\r\nHost: {self._address}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            f"Sec-WebSocket-Protocol: ocpp1.6\r\nAuthorization: {basic.decode()}\r\n\r\n"
+        )
+        with trio.fail_after(self._patience_s):
+            stream = await trio.open_tcp_stream(host, int(port))
+            async with stream:
+                await stream.send_all(head.encode())
+                return int((await stream.receive_some(4096)).split()[1])
 
     @asynccontextmanager
     async def booted(self, identifier: str = "CP001") -> AsyncIterator[ChargePoint]:

@@ -25,9 +25,15 @@ async def test_a_charger_that_is_there_is_told_at_once(told: Told) -> None:
         await charge_point.send([3, unique_id, {"status": "Accepted"}])
         ended = await told.ended(number)
     assert (ended.state, ended.result, ended.error) == ("completed", '{"status":"Accepted"}', None)
-    assert await told.rows("SELECT name, data ->> 'by', data ->> 'action' FROM event WHERE name LIKE 'instr%'") == [
-        ("instruction_queued", "a test", "ChangeAvailability"),
-        ("instruction_completed", "a test", "ChangeAvailability"),
+    events = await told.rows("SELECT name, message, data ->> 'by', data ->> 'action' FROM event WHERE name LIKE 'ins%'")
+    assert events == [
+        ("instruction_queued", "ChangeAvailability was ordered by a test", "a test", "ChangeAvailability"),
+        (
+            "instruction_completed",
+            "the charger answered ChangeAvailability: Accepted",
+            "a test",
+            "ChangeAvailability",
+        ),
     ]
 
 

@@ -4,7 +4,7 @@
 //
 // Only host and token differ from what it would ask data.solarnetwork.net. Prints what it was told, as JSON.
 
-import { Aggregations, DatumFilter, DatumReadingTypes, Pagination, SortDescriptor } from "solarnetwork-api-core/lib/domain";
+import { Aggregations, DatumFilter, DatumReadingTypes, InstructionStates, Pagination, SortDescriptor } from "solarnetwork-api-core/lib/domain";
 import { AuthorizationV2Builder, Environment, HttpMethod, SolarQueryApi, SolarUserApi } from "solarnetwork-api-core/lib/net";
 
 const [host, port, tokenId, secret] = process.argv.slice(2);
@@ -48,6 +48,24 @@ told.made = await ask(`${ocpp}/authorizations`, {
   body: JSON.stringify({ userId: 1, token: "ÄBC 123" }),
 });
 told.chargers = await ask(`${ocpp}/chargers`);
+const instruction = (charger, connector) => [
+  SolarUserApi.instructionParameter("action", "ChangeAvailability"),
+  SolarUserApi.instructionParameter("chargerIdentifier", charger),
+  SolarUserApi.instructionParameter("connectorId", String(connector)),
+  SolarUserApi.instructionParameter("type", "Inoperative"),
+];
+const post = { method: HttpMethod.POST };
+told.executed = await ask(user.execInstructionUrl("OCPP_v16", instruction("CP001", 1), 1), post);
+told.viewed = await ask(user.viewInstructionUrl(told.executed.data.id));
+told.queued = await ask(user.queueInstructionUrl("OCPP_v16", instruction("CP002", 2), 1), post);
+told.request = await ask(`${user.baseUrl()}/instr/add`, {
+  method: HttpMethod.POST,
+  body: JSON.stringify(user.queueInstructionRequest("OCPP_v16", instruction("CP002", 3), 1)),
+});
+told.pending = await ask(user.viewPendingInstructionsUrl(1));
+told.active = await ask(user.viewActiveInstructionsUrl(1));
+told.takenBack = await ask(user.updateInstructionStateUrl(told.queued.data.id, InstructionStates.Declined), post);
+told.declined = await ask(user.viewInstructionUrl(told.queued.data.id));
 auth.saveSigningKey(`${secret}x`);
 told.forged = await ask(`${ocpp}/chargers`);
 console.log(JSON.stringify(told));

@@ -189,12 +189,24 @@ def test_what_goes_wrong_says_what_to_do(
         q.open(server.data)
 
 
-def test_a_directory_whose_token_cannot_be_read_names_its_server(
-    server: RunningServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("solarocpp.query.connection.TOKEN_FILE", "somebody-elses.token")
-    with pytest.raises(StoreLocked, match=f"Query the running server at http://{server.web}"):
-        q.open(server.data)
+@pytest.mark.parametrize(
+    ("bound", "url"),
+    [
+        ("10.0.0.5:8080", "http://10.0.0.5:8080"),
+        ("0.0.0.0:8080", "http://127.0.0.1:8080"),
+        ("[::]:8080", r"http://\[::1\]:8080"),  # where nothing of IPv4 is taken
+    ],
+)
+def test_a_directory_whose_token_cannot_be_read_names_its_server(tmp_path: Path, bound: str, url: str) -> None:
+    (tmp_path / "server.json").write_text(f'{{"web": "{bound}"}}')
+    program = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", program, str(tmp_path / "solarocpp.duckdb")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(StoreLocked, match=f"Query the running server at {url}, or stop it"):
+            q.open(tmp_path)
+        holder.communicate()
 
 
 @pytest.mark.parametrize("way", ["http", "quack"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from solarocpp.store.effects import (
 )
 from solarocpp.store.health import inspect_store
 from solarocpp.store.instructions import insert_instructions
+from solarocpp.store.reservations import Reservation, insert_reservation
 from solarocpp.store.retention import Keep, apply_retention, run_retention
 
 DAY_S = 86_400
@@ -244,3 +246,33 @@ async def test_past_values_of_keys_go_and_what_is_now_stays(tmp_path: Path) -> N
         keep = Keep(configuration=timedelta(days=3))
         assert await apply_retention(store, keep, at(7 * DAY_S)) == {"configuration": 1}
         assert column(store, "SELECT value FROM configuration ORDER BY value") == ["b", "c", "red"]
+
+
+async def test_reservations_go_from_the_time_they_were_made_for(tmp_path: Path) -> None:
+    """One that was cancelled or never ended goes no sooner and no later; numbers are not given again."""
+
+    def ordered(day: int, status: str) -> Reservation:
+        return Reservation(
+            reservation_id=0,
+            account_id=1,
+            charger_id=1,
+            identifier="CP001",
+            connector_id=1,
+            token="TAG",
+            created=T,
+            expires=at(day * DAY_S),
+            status=status,
+            status_date=T,
+            requested_by="a test",
+        )
+
+    async with running(tmp_path) as store:
+        for day, status in [(1, "used"), (9, "cancelled"), (2, "active"), (3, "requested"), (4, "expired")]:
+            await store.write(partial(insert_reservation, reservation=ordered(day, status)))
+        assert await apply_retention(store, Keep(), at(999 * DAY_S)) == {}
+        keep = Keep(reservation=timedelta(days=3))
+        assert await apply_retention(store, keep, at(7 * DAY_S)) == {"reservation": 3}
+        assert column(store, 'SELECT "reservationId" FROM reservation ORDER BY 1') == [2, 5]
+        assert await apply_retention(store, keep, at(99 * DAY_S)) == {"reservation": 2}
+        made = await store.write(partial(insert_reservation, reservation=ordered(100, "requested")))
+        assert made.reservation_id == 6

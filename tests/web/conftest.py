@@ -23,7 +23,11 @@ async def api(tmp_path: Path) -> AsyncIterator[Served]:
     registry = Registry.load(store)
     links: list[FakeLink] = []
     queue = InstructionQueue(store, registry, lambda: NOW)
-    app = make_app(registry, store, clock=lambda: NOW, queue=queue, links=lambda: links)
+
+    def connected() -> frozenset[int]:
+        return frozenset(link.charger_id for link in links)
+
+    app = make_app(registry, store, clock=lambda: NOW, queue=queue, links=lambda: links, connected=connected)
     async with trio.open_nursery() as nursery:
         await nursery.start(store.run)
         address = await nursery.start(serve, app, "127.0.0.1:0", TOKEN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -134,6 +135,19 @@ async def test_a_session_is_ended_once(site: Served) -> None:
     # The clock of the tests stands at NOW, and the charger's was ahead: it does not end before it began.
     assert (ended["ended"], ended["endReason"], ended["endAuthId"]) == ("2026-03-01 15:00:00Z", "Other", "BOSS")
     assert await end(site, params={**params, "id": uuid(9)}) == (200, {"success": True, "data": False})
+    # Once, and with all that a rebuild needs to end it again.
+    (event,) = await site.store.read(
+        lambda con: con.execute("SELECT identifier, message, data FROM event WHERE name = 'session_ended'").fetchall()
+    )
+    assert event[:2] == ("CP002", f"the session {uuid(4)} was ended by admin.token: Other")
+    assert json.loads(event[2]) == {
+        "cp": "CP002",
+        "sessionId": uuid(4),
+        "ended": "2026-03-01T15:00:00+00:00",
+        "reason": "Other",
+        "token": "BOSS",
+        "by": "admin.token",
+    }
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,20 @@ async def test_the_schema_lists_the_routes(api: Served) -> None:
             "/api/transfers/{number}",
             "/healthz",
             *(f"/solarquery/api/v1/sec/{path}" for path in ("datum/list", "datum/reading", "nodes", "nodes/sources")),
+            "/solaruser/api/v1/sec/instr",
+            *(
+                f"/solaruser/api/v1/sec/instr/{path}"
+                for path in (
+                    "add",
+                    "add/{topic}",
+                    "exec",
+                    "exec/{topic}",
+                    "updateState",
+                    "view",
+                    "viewActive",
+                    "viewPending",
+                )
+            ),
             "/solaruser/api/v1/sec/user/events",
             *(
                 f"/solaruser/api/v1/sec/user/ocpp/{path}"

@@ -217,6 +217,9 @@ DECISIONS: dict[str, list[Try]] = {
     "POST /api/installed-profiles/clear": named("charger", "", {"charger": "{word}-cp"}),
     "POST /api/limits": named("charger", "", {"charger": "{word}-cp", "limit": "16A"}),
     "POST /api/composite-schedules": named("charger", "", {"charger": "{word}-cp"}),
+    "GET /api/charger-keys/{identifier}": named("charger", "{word}-cp"),
+    "POST /api/charger-keys": named("charger", "", {"charger": "{word}-cp"}),
+    "DELETE /api/charger-keys/{identifier}": named("charger", "{word}-cp"),
     "GET /api/local-lists": LISTING,
     "GET /api/local-lists/{identifier}": named("charger", "{word}-cp"),
     "POST /api/local-lists": named("charger", "", {"charger": "{word}-cp", "order": "off"}),
@@ -318,8 +321,32 @@ DECISIONS |= {
     "GET /solarquery/api/v1/sec/datum/reading": [Try(200)],
 }
 
+INSTR = "/solaruser/api/v1/sec/instr"
+CLEAR_CACHE = {"action": "ClearCache", "chargerIdentifier": "{word}-cp"}
+# Not to another's node; and to one's own node not to another's charger, which is Declined as nobody's is.
+TOLD = [
+    Try(403, "ACCESS_DENIED", body={"topic": "OCPP_v16", "nodeId": "{node}", "params": CLEAR_CACHE}),
+    Try(200, body={"topic": "OCPP_v16", "nodeId": 2, "params": CLEAR_CACHE}),
+]
+
+DECISIONS |= {
+    f"GET {INSTR}": LISTING,
+    f"GET {INSTR}/view": [Try(404, "DAO.00102")],
+    f"GET {INSTR}/viewActive": NUMBERS,
+    f"GET {INSTR}/viewPending": NUMBERS,
+    f"POST {INSTR}/add": TOLD,
+    f"POST {INSTR}/add/{{topic}}": [attempt._replace(words="OCPP_v16") for attempt in TOLD],
+    f"POST {INSTR}/exec": TOLD,
+    f"POST {INSTR}/exec/{{topic}}": [attempt._replace(words="OCPP_v16") for attempt in TOLD],
+    f"POST {INSTR}/updateState": [Try(200)],
+}
+
 # What some routes must be asked with; the session is account 1's, and runs.
 ALWAYS: dict[str, dict[str, str]] = {
+    f"GET {INSTR}/view": {"id": "1"},
+    f"GET {INSTR}/viewActive": {"nodeId": "2"},
+    f"GET {INSTR}/viewPending": {"nodeId": "2"},
+    f"POST {INSTR}/updateState": {"state": "Declined", "nodeId": "2"},
     f"POST {OCPP}/sessions/end": {"id": "00000000-0000-0000-0000-00000000000b", "endReason": "Other"},
     "GET /solaruser/api/v1/sec/user/events": {"startDate": "2026-01-01", "endDate": "2027-01-01"},
     "GET /solarquery/api/v1/sec/datum/reading": {"readingType": "Difference"},
@@ -346,13 +373,19 @@ PARAMETERS: dict[str, list[str]] = {
     "id": ["00000000-0000-0000-0000-00000000000b"],
     "identifier": ["{word}-cp"],
     "identifiers": ["{word}-cp,x"],
+    "expirationDate": ["2026-03-01 13:00:00Z"],
+    "ids": ["1,2"],
+    "instructionIds": ["1"],
     "localEndDate": ["2027-01-01"],
     "localStartDate": ["2026-01-01T00:00"],
     "max": ["1"],
     "mostRecent": ["true"],
     "nodeId": ["2"],
     "nodeIds": ["2"],
+    "parameters[0].name": ["action"],
+    "parameters[0].value": ["ClearCache"],
     "readingType": ["delta"],
+    "resultMaxWait": ["0"],
     "offset": ["1"],
     "searchFilter": ["(/cp={word}-cp)"],
     "sorts[0].key": ["created"],
@@ -381,12 +414,28 @@ PARAMETERS: dict[str, list[str]] = {
     "properties": ["wattHours"],
     "since": ["2026-01-01"],
     "state": ["accepted", "declined"],
+    "states": ["Received"],
     "source": ["/{word}/**", "**"],
     "tags": ["ocpp", "forbidden"],
     "token": ["{word}-tag"],
     "type": ["Difference"],
     "until": ["2027-01-01"],
     "wait": ["0"],
+}
+
+
+# Where a parameter means something else; in a list of what is found, nothing of account 1 is found by number.
+VALUES: dict[tuple[str, str], list[str]] = {
+    (f"GET {INSTR}/view", "id"): ["1"],
+    (f"GET {INSTR}/view", "ids"): [],
+    (f"GET {INSTR}", "id"): ["1"],
+    (f"GET {INSTR}", "state"): ["Received", "Declined"],
+    (f"POST {INSTR}/updateState", "id"): ["1"],
+    (f"POST {INSTR}/updateState", "state"): ["Declined"],
+    **{
+        (f"POST {INSTR}/{path}", "nodeIds"): ["{node}", "2,{node}"]
+        for path in ("add", "add/{topic}", "exec", "exec/{topic}")
+    },
 }
 
 
@@ -484,7 +533,7 @@ async def test_no_route_shows_or_changes_what_is_anothers(box: Box) -> None:
             for attempt in attempts:
                 await walk.ask(route, attempt, ALWAYS.get(route, {}))
             for name in known.get(route, []) if attempts else ():
-                for value in PARAMETERS[name]:
+                for value in VALUES.get((route, name), PARAMETERS[name]):
                     await walk.ask(route, attempts[0], ALWAYS.get(route, {}) | {name: value})
     assert await everything_of(box, 1) == before
     assert await secrets_of_account_1(box) == secrets == (True, True)

@@ -88,6 +88,14 @@ OPEN = {
         )
     },
     **{
+        f"GET /solaruser/api/v1/sec/instr{path}": "nodes readOnly"
+        for path in ("", "/view", "/viewActive", "/viewPending")
+    },
+    **{
+        f"POST /solaruser/api/v1/sec/instr/{path}": "nodes"
+        for path in ("add", "add/{topic}", "exec", "exec/{topic}", "updateState")
+    },
+    **{
         f"GET /solarquery/api/v1/sec/{path}": "nodes readOnly sources"
         for path in ("datum/list", "datum/reading", "nodes", "nodes/sources")
     },

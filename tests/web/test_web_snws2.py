@@ -99,6 +99,7 @@ def test_the_key_of_a_day_is_good_for_a_week() -> None:
         ("date;host", {"content-type": "text/plain"}, "The header content-type must be signed."),
         ("date;host", {"digest": "sha-256=x"}, "The header digest must be signed."),
         ("date;host", {"x-sn-date": DAY}, "The header x-sn-date must be signed."),
+        ("date;host", {"solarocpp-account": "2"}, "The header solarocpp-account must be signed."),
         (
             "date;host",
             {"date": "yesterday"},
@@ -121,6 +122,23 @@ def test_the_key_of_a_day_is_good_for_a_week() -> None:
 def test_what_could_be_changed_or_sent_again_is_refused(names: str, headers: dict[str, str], reason: str) -> None:
     request = SIMPLE._replace(headers={**SIMPLE.headers, **headers})
     assert judge_request(request, signed(names, "0" * 64), THEN) == reason
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        SIMPLE._replace(query="&" * 10_000 + "nodeId=2"),
+        SIMPLE._replace(
+            method="POST",
+            headers={**SIMPLE.headers, "content-type": "application/x-www-form-urlencoded"},
+            body=b"&" * 10_000 + b"nodeId=2",
+        ),
+    ],
+)
+def test_parameters_that_are_too_many_to_be_looked_at_are_refused(request_: SignedRequest) -> None:
+    """What was left unread would not be part of what was signed: anybody could add it to a request he overheard."""
+    credentials = signed(";".join(sorted(request_.headers)), "0" * 64)
+    assert judge_request(request_, credentials, THEN) == "A signed request may have 10000 parameters."
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A rebuild: datums and sessions are derived again beside the tables, then swapped in, in one transaction.
 
+    endings   what no charger said: sessions that people ended
     span      which rows of the ledger are run again, and what chargers were doing when they begin
     staging   the tables they make, in a file of their own, written by the code that writes the live ones
     swap      what takes whose place, in one transaction; what that changes; and the way back
@@ -13,6 +14,7 @@ changed. What is not: `event`, which tells what was noticed at the time; `charge
 show the newest and are corrected by the next message; the ledger and the registry.
 """
 
+from solarocpp.store.rebuild.endings import Ending, read_endings
 from solarocpp.store.rebuild.span import (
     LEARNING,
     PAGE_ROWS,
@@ -30,6 +32,7 @@ __all__ = [
     "LEARNING",
     "PAGE_ROWS",
     "Changes",
+    "Ending",
     "SessionChange",
     "Span",
     "Staging",
@@ -40,6 +43,7 @@ __all__ = [
     "first_received",
     "keep_before",
     "kept_file",
+    "read_endings",
     "read_ledger",
     "remembered_at",
     "swapped",

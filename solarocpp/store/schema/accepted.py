@@ -35,7 +35,8 @@ INSTALLED_PROFILE = Table(
 
 RESERVATION = Table(
     "reservation",
-    "Connectors that wait, or waited, for an id tag (`solarocpp reserve`).",
+    "Connectors that wait, or waited, for an id tag (`solarocpp reserve`). "
+    "Rows go 30 days after `expires` (`--keep-instruction`).",
     (
         Column("reservationId", "BIGINT", "", "number, the same that the charger gets"),
         Column("accountId", "BIGINT", "", "`account.accountId`"),

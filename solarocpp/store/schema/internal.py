@@ -99,6 +99,22 @@ SECRET_TABLES: tuple[Table, ...] = (
         ),
         internal=True,
     ),
+    Table(
+        "chargerKey",
+        "Keys of single chargers, as hashes: the one that a charger has come with, and the one that it is told.",
+        (
+            Column("chargerId", "BIGINT", "", "`charger.chargerId` of the main database"),
+            Column("state", "VARCHAR", "", "`own` or `coming`"),
+            Column("kind", "VARCHAR", "", "`generated` or `password`: which hash"),
+            Column("hash", "VARCHAR", "", "the hash, with its parameters"),
+            Column("instructionId", "BIGINT", "", "`instruction.instructionId` of the main database: what tells it"),
+            Column("requestedBy", "VARCHAR", "", "who wanted it"),
+            Column("created", "TIMESTAMP WITH TIME ZONE", "", "when it was made"),
+            Column("status", "VARCHAR", "", "what the charger said to a coming one; empty: not told yet"),
+            Column("statusDate", "TIMESTAMP WITH TIME ZONE", "", "since when"),
+        ),
+        internal=True,
+    ),
     FILE_TRANSFER_SECRET,
     Table(
         "instructionSecret",

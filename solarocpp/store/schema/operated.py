@@ -13,7 +13,7 @@ FILE_TRANSFER = Table(
         Column("chargerId", "BIGINT", "", "`charger.chargerId`"),
         Column("identifier", "VARCHAR", "", "charge point identity"),
         Column("purpose", "VARCHAR", "", "`diagnostics`, `log`, `securityLog` or `firmware`"),
-        Column("state", "VARCHAR", "", "`waiting`, `moving`, `done`, `cancelled` or `expired`"),
+        Column("state", "VARCHAR", "", "`waiting`, `moving`, `done`, `failed`, `cancelled` or `expired`"),
         Column("created", "TIMESTAMP WITH TIME ZONE", "", "when it was ordered"),
         Column("expires", "TIMESTAMP WITH TIME ZONE", "", "until when its URL is good"),
         Column("file", "VARCHAR", "", "below the data directory; empty: nothing has come yet"),
@@ -21,7 +21,7 @@ FILE_TRANSFER = Table(
         Column("size", "BIGINT", "B", "how many there are, once that is known"),
         Column("sha256", "VARCHAR", "", "of the whole file, in hex"),
         Column("finished", "TIMESTAMP WITH TIME ZONE", "", "when it came to its end"),
-        Column("remark", "VARCHAR", "", "why it was cancelled"),
+        Column("remark", "VARCHAR", "", "why it was cancelled, or what the charger says went wrong"),
     ),
 )
 

@@ -3,10 +3,12 @@
     authorizations  id tags            settings   what an account decides
     chargers        and their status   sessions   and ending them
     connectors      and their status   events     what happened
-    credentials     usernames
+    credentials     usernames                instructions  what chargers are told
+                                             wanted, orders  ... read, and taken in
 
     entities   what is taken and shown        criteria  filters, pages, orders
     views      ... made of the registry's     faults    what is wrong, and its code
+    forms      JSON, CBOR, CSV
 
 What its own documentation calls a fault or leaves open is mended, and said where it differs: in the
 description of each route, which the schema shows.
@@ -19,9 +21,18 @@ from typing import Final
 from litestar import Router
 from litestar.openapi.spec import Tag
 
-from solarocpp.web.solaruser import authorizations, chargers, connectors, credentials, events, sessions, settings
+from solarocpp.web.solaruser import (
+    authorizations,
+    chargers,
+    connectors,
+    credentials,
+    events,
+    instructions,
+    sessions,
+    settings,
+)
 
-BASE: Final = "/solaruser/api/v1/sec/user"
+BASE: Final = "/solaruser/api/v1/sec"
 
 TAG: Final = Tag(
     name="SolarUser",
@@ -38,15 +49,19 @@ TAG: Final = Tag(
   Unknown.
 - `publishToSolarIn` and `sourceIdTemplate` of the account apply to chargers without settings of their own;
   `publishToSolarFlux` is always false, since there is no SolarFlux here.
-- Answers are JSON; those of status lists are not offered as CBOR or CSV.
+- An instruction is for a charger: its topic is OCPP_v16, its node that of the charger. It reaches the charger in the
+  types of OCPP, and ends in every case, also if the link or the server does while it is executed. Its parameters are
+  told in one form. A program can take back what was not sent yet, and say nothing else of its state.
+- Answers are JSON; those of the two status lists also CBOR or CSV, by `Accept`.
 - A page has 1,000 rows at most.""",
 )
 
 router = Router(
     BASE,
     route_handlers=[
+        instructions.router,
         Router(
-            "/ocpp",
+            "/user/ocpp",
             route_handlers=[
                 *authorizations.ROUTES,
                 *chargers.ROUTES,
@@ -56,7 +71,7 @@ router = Router(
                 *settings.ROUTES,
             ],
         ),
-        *events.ROUTES,
+        Router("/user", route_handlers=events.ROUTES),
     ],
     tags=["SolarUser"],
 )

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from litestar import Request, Response, delete, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
-from msgspec import UNSET
 
 import solarocpp.query as q
 from solarocpp.registry import ChargerChange, NewCharger, Registry, Settings
@@ -40,6 +40,7 @@ from solarocpp.web.solaruser.faults import (
     trimmed,
     unknown_object,
 )
+from solarocpp.web.solaruser.forms import OTHERS, answer_in_form
 from solarocpp.web.solaruser.views import charger_entity, charger_settings_entity, trimmed_details, written
 
 # Spec 2.2, in characters; `/api` takes longer ones, since chargers send them.
@@ -211,17 +212,18 @@ _STATUS_SORTS: Final = ("user", "charger", "created", "time")
     "/chargers/status",
     opt=LOOKS,
     summary="Which chargers are connected",
-    operation_class=filtered_by(*either("chargePointId", "identifier"), *DATES, *PAGE, *SORTS),
+    operation_class=filtered_by(*either("chargePointId", "identifier"), *DATES, *PAGE, *SORTS, forms=OTHERS),
+    responses={200: ResponseSpec(Answered[list[ChargePointStatus]], generate_examples=False)},
 )
 async def list_statuses(
     request: Request[Any, Any, Any],
     registry: NamedDependency[Registry],
     caller: NamedDependency[Caller],
     links: NamedDependency[Links],
-) -> Answered[list[ChargePointStatus]]:
-    """Lists the chargers that are connected now; no `data` where none is.
+) -> Response[Any]:
+    """Lists the chargers that are connected now; no `data` where none is. As JSON, CBOR or CSV, by `Accept`.
 
-    `identifier` is the charger's identity, dates are about when it connected. Answers are JSON only.
+    `identifier` is the charger's identity, dates are about when it connected.
     """
     asked = Criteria(request)
     chargers, since, until = asked.chargers(registry, caller), asked.date("startDate"), asked.date("endDate")
@@ -235,7 +237,7 @@ async def list_statuses(
     ]
     for key, descending in reversed(asked.order(_STATUS_SORTS) or [("charger", False)]):
         found.sort(key=_since if key in {"created", "time"} else lambda link: link.charger_id, reverse=descending)
-    return Answered(data=[_status(link) for link in found[offset : offset + most]] or UNSET)
+    return answer_in_form(request, ChargePointStatus, [_status(link) for link in found[offset : offset + most]])
 
 
 _ACTION_SORTS: Final = ("action", "connector", "charger", "created", "evse", "time", "user")
@@ -246,8 +248,9 @@ _ACTION_SORTS: Final = ("action", "connector", "charger", "created", "evse", "ti
     opt=LOOKS,
     summary="What chargers said last",
     operation_class=filtered_by(
-        *either("chargePointId", "identifier", "evseId", "connectorId", "action"), *DATES, *PAGE, *SORTS
+        *either("chargePointId", "identifier", "evseId", "connectorId", "action"), *DATES, *PAGE, *SORTS, forms=OTHERS
     ),
+    responses={200: ResponseSpec(Answered[list[ChargePointActionStatus]], generate_examples=False)},
 )
 async def list_action_statuses(
     request: Request[Any, Any, Any],
@@ -255,11 +258,11 @@ async def list_action_statuses(
     registry: NamedDependency[Registry],
     caller: NamedDependency[Caller],
     clock: NamedDependency[Clock],
-) -> Answered[list[ChargePointActionStatus]]:
+) -> Response[Any]:
     """Lists the last message of each kind that chargers sent about each connector; no `data` where there is none.
 
     Without `startDate` it is about the last day; what the ledger does not keep any more is not told. `evseId` is
-    in every answer, and always 0. Answers are JSON only.
+    in every answer, and always 0. As JSON, CBOR or CSV, by `Accept`.
     """
     asked = Criteria(request)
     since = asked.date("startDate") or clock() - RECENT
@@ -288,7 +291,7 @@ async def list_action_statuses(
         )
         for row in rows
     ]
-    return Answered(data=told or UNSET)
+    return answer_in_form(request, ChargePointActionStatus, told)
 
 
 ROUTES: Final[list[Any]] = [

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 
 from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
-from msgspec import UNSET
 
 import solarocpp.query as q
 from solarocpp.registry import Registry
@@ -22,7 +20,6 @@ from solarocpp.web.solaruser.entities import (
     ConnectorEntity,
     ConnectorForm,
     ConnectorInfo,
-    ConnectorInfoView,
     Done,
 )
 from solarocpp.web.solaruser.faults import (
@@ -36,7 +33,7 @@ from solarocpp.web.solaruser.faults import (
     trimmed,
     unknown_object,
 )
-from solarocpp.web.solaruser.views import shown, written
+from solarocpp.web.solaruser.views import written_if
 
 STATUSES: Final = (
     "Unknown",
@@ -215,19 +212,15 @@ def _entity(row: q.FoundConnector, user_id: int) -> ConnectorEntity:
         charge_point_id=row.charger_id,
         evse_id=0,
         connector_id=row.connector_id,
-        created=_time(row.received),
-        info=ConnectorInfoView(
+        created=written_if(row.received),
+        info=ConnectorInfo(
             evse_id=0,
             connector_id=row.connector_id,
-            timestamp=_time(row.timestamp),
+            timestamp=written_if(row.timestamp),
             status=row.status or "Unknown",
             error_code=row.error_code or ("NoError" if row.status else "Unknown"),
-            info=shown(row.info),
-            vendor_id=shown(row.vendor_id),
-            vendor_error_code=shown(row.vendor_error_code),
+            info=row.info,
+            vendor_id=row.vendor_id,
+            vendor_error_code=row.vendor_error_code,
         ),
     )
-
-
-def _time(moment: datetime | None) -> Any:
-    return UNSET if moment is None else written(moment)

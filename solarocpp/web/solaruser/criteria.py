@@ -7,13 +7,14 @@ parameter that the other does not know.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from litestar import Request
-from litestar.openapi.spec import Operation, Parameter, Schema
+from litestar.datastructures import MultiDict
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Parameter, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 
 from solarocpp.registry import Registry
@@ -34,10 +35,10 @@ SORTS: Final = ("sorts[0].sortKey", "sorts[0].key", "sorts[0].descending")
 
 
 class Criteria:
-    """The query of a request."""
+    """The query of a request; or its `fields`, where a form may have some of it."""
 
-    def __init__(self, request: Request[Any, Any, Any]) -> None:
-        self._given = request.query_params
+    def __init__(self, request: Request[Any, Any, Any], fields: MultiDict[str] | None = None) -> None:
+        self._given = request.query_params if fields is None else fields
 
     def texts(self, name: str) -> list[str] | None:
         """Reads a filter by its name or its plural, each a comma list; None: it is not asked for.
@@ -112,8 +113,16 @@ class Criteria:
         return order
 
 
-def filtered_by(*names: str, required: Sequence[str] = ()) -> type[Operation]:
-    """Makes what describes a route in the schema, with these parameters besides those of its function."""
+def filtered_by(
+    *names: str,
+    required: Sequence[str] = (),
+    body: RequestBody | None = None,
+    forms: Mapping[str, OpenAPIMediaType] | None = None,
+) -> type[Operation]:
+    """Makes what describes a route in the schema, with these parameters besides those of its function.
+
+    `body` is what its function does not declare, `forms` are those of its answer besides JSON.
+    """
 
     @dataclass
     class Filtered(Operation):
@@ -121,6 +130,10 @@ def filtered_by(*names: str, required: Sequence[str] = ()) -> type[Operation]:
             text = Schema(type=OpenAPIType.STRING)
             told = [Parameter(name=name, param_in="query", schema=text, required=name in required) for name in names]
             self.parameters = [*(self.parameters or []), *told]
+            self.request_body = body or self.request_body
+            answer = (self.responses or {}).get("200")
+            if forms and isinstance(answer, OpenAPIResponse):
+                answer.content = {**(answer.content or {}), **forms}
 
     return Filtered
 

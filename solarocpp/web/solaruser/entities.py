@@ -1,8 +1,9 @@
 """What SolarNetwork calls the things that are registered here, field for field (spec 2.2): a form in, a view out.
 
 A form is taken as it is sent; fields that are only shown (`created`, `expired`, ...) may be in it and change
-nothing, so what was read can be sent back. A view leaves out what is empty. Times are text, in UTC and with a
-space between date and time (spec 2.7).
+nothing, so what was read can be sent back. An entity leaves out what is None. What is within a form or an entity is
+one struct for both, and so one list of fields. Times are text, in UTC and with a space between date and time
+(spec 2.7).
 """
 
 from __future__ import annotations
@@ -46,6 +47,14 @@ class Page(Answer, Generic[T], frozen=True, kw_only=True):
     results: Sequence[T]
 
 
+class Entity(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """What all answers about one thing have: what is empty in them is left out."""
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What is within a form, and within an entity; what is empty is left out."""
+
+
 class Form(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What all forms have: whose the thing is meant to be."""
 
@@ -63,7 +72,7 @@ class AuthorizationForm(Form, frozen=True, kw_only=True):
     parent_id: str | None = None
 
 
-class AuthorizationEntity(Answer, frozen=True, kw_only=True):
+class AuthorizationEntity(Entity, frozen=True, kw_only=True):
     """An id tag."""
 
     id: int
@@ -71,8 +80,8 @@ class AuthorizationEntity(Answer, frozen=True, kw_only=True):
     user_id: int
     token: str
     enabled: bool
-    expiry_date: str | UnsetType = UNSET
-    parent_id: str | UnsetType = UNSET
+    expiry_date: str | None = None
+    parent_id: str | None = None
     expired: bool
 
     def about(self) -> str:
@@ -80,7 +89,7 @@ class AuthorizationEntity(Answer, frozen=True, kw_only=True):
         return self.token
 
 
-class ChargerInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class ChargerInfo(Part, frozen=True, kw_only=True):
     """What a charger is; its next BootNotification says it again, all but the `id`."""
 
     id: str | None = None
@@ -108,22 +117,7 @@ class ChargerForm(Form, frozen=True, kw_only=True):
     info: ChargerInfo | None = None
 
 
-class ChargerInfoView(Answer, frozen=True, kw_only=True):
-    """What a charger said it is."""
-
-    id: str
-    charge_point_vendor: str | UnsetType = UNSET
-    charge_point_model: str | UnsetType = UNSET
-    charge_point_serial_number: str | UnsetType = UNSET
-    charge_box_serial_number: str | UnsetType = UNSET
-    firmware_version: str | UnsetType = UNSET
-    iccid: str | UnsetType = UNSET
-    imsi: str | UnsetType = UNSET
-    meter_type: str | UnsetType = UNSET
-    meter_serial_number: str | UnsetType = UNSET
-
-
-class ChargerEntity(Answer, frozen=True, kw_only=True):
+class ChargerEntity(Entity, frozen=True, kw_only=True):
     """A charger."""
 
     id: int
@@ -133,11 +127,11 @@ class ChargerEntity(Answer, frozen=True, kw_only=True):
     enabled: bool
     registration_status: RegistrationStatus
     connector_count: int
-    info: ChargerInfoView
+    info: ChargerInfo
 
     def about(self) -> str:
         """Names it."""
-        return self.info.id
+        return self.info.id or ""
 
 
 class SettingsForm(Form, frozen=True, kw_only=True):
@@ -156,33 +150,31 @@ class ChargerSettingsForm(SettingsForm, frozen=True, kw_only=True):
     charge_point_id: int
 
 
-class ChargerSettingsEntity(Answer, frozen=True, kw_only=True):
+class SettingsEntity(Entity, frozen=True, kw_only=True):
+    """What is decided for chargers."""
+
+    user_id: int
+    created: str
+    """When the charger was registered, or the account made."""
+    publish_to_solar_in: bool
+    publish_to_solar_flux: bool
+    """Always false: there is no SolarFlux here."""
+    source_id_template: str
+
+
+class ChargerSettingsEntity(SettingsEntity, frozen=True, kw_only=True):
     """What is decided for one charger."""
 
     charge_point_id: int
-    user_id: int
-    created: str
-    """When the charger was registered."""
-    publish_to_solar_in: bool
-    publish_to_solar_flux: bool
-    """Always false: there is no SolarFlux here."""
-    source_id_template: str
 
 
-class AccountSettingsEntity(Answer, frozen=True, kw_only=True):
+class AccountSettingsEntity(SettingsEntity, frozen=True, kw_only=True):
     """What an account decides for its chargers."""
 
-    user_id: int
-    created: str
-    """When the account was made."""
     hid: str
-    publish_to_solar_in: bool
-    publish_to_solar_flux: bool
-    """Always false: there is no SolarFlux here."""
-    source_id_template: str
 
 
-class ConnectorInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class ConnectorInfo(Part, frozen=True, kw_only=True):
     """The status of a connector."""
 
     evse_id: int | None = None
@@ -204,20 +196,7 @@ class ConnectorForm(Form, frozen=True, kw_only=True):
     info: ConnectorInfo | None = None
 
 
-class ConnectorInfoView(Answer, frozen=True, kw_only=True):
-    """The status of a connector."""
-
-    evse_id: int
-    connector_id: int
-    timestamp: str | UnsetType = UNSET
-    status: str
-    error_code: str
-    info: str | UnsetType = UNSET
-    vendor_id: str | UnsetType = UNSET
-    vendor_error_code: str | UnsetType = UNSET
-
-
-class ConnectorEntity(Answer, frozen=True, kw_only=True):
+class ConnectorEntity(Entity, frozen=True, kw_only=True):
     """A connector; 0 is the charger itself."""
 
     user_id: int
@@ -225,9 +204,9 @@ class ConnectorEntity(Answer, frozen=True, kw_only=True):
     evse_id: int
     """Always 0: OCPP 1.6 has none."""
     connector_id: int
-    created: str | UnsetType = UNSET
+    created: str | None = None
     """When it last said something."""
-    info: ConnectorInfoView
+    info: ConnectorInfo
 
     def about(self) -> str:
         """Names it."""
@@ -248,16 +227,16 @@ class CredentialForm(Form, frozen=True, kw_only=True):
         return f"CredentialForm(id={self.id!r}, username={self.username!r})"
 
 
-class CredentialEntity(Answer, frozen=True, kw_only=True):
+class CredentialEntity(Entity, frozen=True, kw_only=True):
     """A username."""
 
     id: int
     created: str
     user_id: int
     username: str
-    password: str | UnsetType = UNSET
+    password: str | None = None
     """If it was generated just now: this answer is the only one that ever has it."""
-    allowed_charge_points: list[str] | UnsetType = UNSET
+    allowed_charge_points: list[str] | None = None
     """Left out: every enabled charger of the account."""
 
     def about(self) -> str:
@@ -265,7 +244,7 @@ class CredentialEntity(Answer, frozen=True, kw_only=True):
         return self.username
 
 
-class ChargePointStatus(Answer, frozen=True, kw_only=True):
+class ChargePointStatus(Entity, frozen=True, kw_only=True):
     """A charger that is connected."""
 
     created: str
@@ -278,7 +257,7 @@ class ChargePointStatus(Answer, frozen=True, kw_only=True):
     connected_date: str
 
 
-class ChargePointActionStatus(Answer, frozen=True, kw_only=True):
+class ChargePointActionStatus(Entity, frozen=True, kw_only=True):
     """The last message of a charger about one connector, for each action."""
 
     created: str
@@ -291,7 +270,7 @@ class ChargePointActionStatus(Answer, frozen=True, kw_only=True):
     ts: str
 
 
-class ChargeSessionEntity(Answer, frozen=True, kw_only=True):
+class ChargeSessionEntity(Entity, frozen=True, kw_only=True):
     """A charge session."""
 
     id: UUID
@@ -301,7 +280,7 @@ class ChargeSessionEntity(Answer, frozen=True, kw_only=True):
     evse_id: int
     connector_id: int
     transaction_id: str
-    ended: str | UnsetType = UNSET
-    end_reason: str | UnsetType = UNSET
+    ended: str | None = None
+    end_reason: str | None = None
     """Left out while it runs."""
-    end_auth_id: str | UnsetType = UNSET
+    end_auth_id: str | None = None

@@ -10,27 +10,26 @@ from uuid import UUID
 
 from litestar import Request, get
 from litestar.di import NamedDependency
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 import solarocpp.query as q
 from solarocpp.store import Store
 from solarocpp.store.registry import Connection
 from solarocpp.web.access import LOOKS, Caller
-from solarocpp.web.answers import Answer
 from solarocpp.web.solaruser.criteria import DATES, PAGE, Criteria, filtered_by
-from solarocpp.web.solaruser.entities import Answered
-from solarocpp.web.solaruser.views import shown, written
+from solarocpp.web.solaruser.entities import Answered, Entity
+from solarocpp.web.solaruser.views import written
 
 
-class UserEvent(Answer, frozen=True, kw_only=True):
+class UserEvent(Entity, frozen=True, kw_only=True):
     """Something that happened."""
 
     user_id: int
     created: str
     event_id: UUID
     tags: list[str]
-    message: str | UnsetType = UNSET
-    data: str | UnsetType = UNSET
+    message: str | None = None
+    data: str | None = None
     """A JSON object, as text."""
 
 
@@ -75,8 +74,8 @@ def _event(row: Sequence[Any], user_id: int) -> UserEvent:
         created=written(created),
         event_id=_event_id(created, row),
         tags=tags or [],
-        message=message or UNSET,
-        data=shown(data),
+        message=message or None,
+        data=data,
     )
 
 

@@ -16,12 +16,13 @@ import solarocpp.query as q
 from solarocpp.registry import Registry
 from solarocpp.store import Store
 from solarocpp.store.effects import SessionEnded
+from solarocpp.store.rebuild.endings import event_of_ending
 from solarocpp.web.access import LOOKS, Caller
 from solarocpp.web.management import Clock
 from solarocpp.web.solaruser.criteria import DATES, PAGE, SORTS, Criteria, either, filtered_by
 from solarocpp.web.solaruser.entities import Answered, ChargeSessionEntity, Page
 from solarocpp.web.solaruser.faults import illegal, own_charger, read_number, read_uuid
-from solarocpp.web.solaruser.views import shown, written
+from solarocpp.web.solaruser.views import written, written_if
 
 # Of OCPP 1.6 (§7.36), what SolarNetwork has besides, and of OCPP 2.0.1; spec 2.3.
 END_REASONS: Final = (
@@ -149,7 +150,7 @@ async def end_session(  # noqa: PLR0913 one argument a dependency
     """Ends a session now; true if it was running. The charger is not told, and no datum is made.
 
     Parameters come in the query or as a form. What its charger sends about it later counts as late, as after any
-    other end. A `rebuild` over that time reads the messages of the charger again, and so leaves the session open.
+    other end.
     """
     given = {name: request.query_params.get(name) for name in ("id", "endReason", "endAuthId")}
     form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
@@ -166,7 +167,9 @@ async def end_session(  # noqa: PLR0913 one argument a dependency
     ended = SessionEnded(key, max(clock(), row.started), reason, token, None)
     if ending is not None and not ending(ended):
         return Answered(data=False)
-    store.record(None, [ended])
+    chargers = registry.chargers(caller.managed)
+    charger = next((each.identifier for each in chargers if each.charger_id == row.charger_id), None)  # None: removed
+    store.record(None, [ended, event_of_ending(ended, clock(), charger, caller.managed, caller.who)])
     await store.settle()
     return Answered(data=True)
 
@@ -189,7 +192,7 @@ def _entity(row: q.FoundSession) -> ChargeSessionEntity:
         evse_id=0,
         connector_id=row.connector_id,
         transaction_id=str(row.transaction_id),
-        ended=UNSET if row.ended is None else written(row.ended),
-        end_reason=shown(row.end_reason),
-        end_auth_id=shown(row.end_token),
+        ended=written_if(row.ended),
+        end_reason=row.end_reason,
+        end_auth_id=row.end_token,
     )

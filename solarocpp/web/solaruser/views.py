@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, TypeVar
-
-from msgspec import UNSET, UnsetType
+from typing import Any
 
 from solarocpp.registry import Account, Authorization, Charger, Credential, Settings
 from solarocpp.registry.entities import DEFAULT_SOURCE_ID_TEMPLATE
@@ -14,12 +12,9 @@ from solarocpp.web.solaruser.entities import (
     AuthorizationEntity,
     ChargerEntity,
     ChargerInfo,
-    ChargerInfoView,
     ChargerSettingsEntity,
     CredentialEntity,
 )
-
-V = TypeVar("V")
 
 
 def written(moment: datetime) -> str:
@@ -28,9 +23,9 @@ def written(moment: datetime) -> str:
     return f"{text.rstrip('0') if '.' in text else text}Z"
 
 
-def shown(value: V | None) -> V | UnsetType:
-    """Leaves out what is empty."""
-    return UNSET if value is None else value
+def written_if(moment: datetime | None) -> str | None:
+    """Writes a time, if there is one."""
+    return None if moment is None else written(moment)
 
 
 def authorization_entity(row: Authorization, now: datetime) -> AuthorizationEntity:
@@ -41,8 +36,8 @@ def authorization_entity(row: Authorization, now: datetime) -> AuthorizationEnti
         user_id=row.account_id,
         token=row.token,
         enabled=row.enabled,
-        expiry_date=UNSET if row.expires is None else written(row.expires),
-        parent_id=shown(row.parent),
+        expiry_date=written_if(row.expires),
+        parent_id=row.parent,
         expired=row.expires is not None and row.expires < now,
     )
 
@@ -74,11 +69,11 @@ def charger_entity(row: Charger) -> ChargerEntity:
         enabled=row.enabled,
         registration_status=row.registration_status,
         connector_count=row.connector_count,
-        info=ChargerInfoView(
+        info=ChargerInfo(
             id=row.identifier,
-            charge_point_vendor=row.vendor or UNSET,
-            charge_point_model=row.model or UNSET,
-            **{name: shown(getattr(row, name)) for name in DETAILS},
+            charge_point_vendor=row.vendor or None,
+            charge_point_model=row.model or None,
+            **{name: getattr(row, name) for name in DETAILS},
         ),
     )
 
@@ -115,8 +110,8 @@ def credential_entity(row: Credential, generated: str | None = None) -> Credenti
         created=written(row.created),
         user_id=row.account_id,
         username=row.username,
-        password=shown(generated),
-        allowed_charge_points=list(row.allowed) or UNSET,
+        password=generated,
+        allowed_charge_points=list(row.allowed) or None,
     )
 
 

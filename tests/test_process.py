@@ -8,7 +8,7 @@ import sys
 
 LIMITED = """
 import json, resource
-from solarocpp.app import SPARE_FILES, allow_files
+from solarocpp.process import SPARE_FILES, allow_files
 from solarocpp.logs import configure_logs
 
 configure_logs("json")

@@ -126,8 +126,7 @@ class InstructionQueue:
         """Gives the request to send, secrets and all.
 
         Raises:
-            RegistryError: this version cannot send it, it was withdrawn, or its secret is lost: the store may be a copy
-                without secrets.
+            RegistryError: this version cannot send it, it was withdrawn, or its secret is lost (a copy has none).
         """
         number = instruction.instruction_id
         if number in self._withdrawn:

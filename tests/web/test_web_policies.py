@@ -26,6 +26,7 @@ OPEN = {
     "GET /api/authorizations": "readOnly",
     "GET /api/chargers": "readOnly",
     "GET /api/chargers/{identifier}": "readOnly",
+    "GET /api/charger-keys/{identifier}": "readOnly",
     "GET /api/charger-settings/{identifier}": "readOnly",
     "GET /api/check": "readOnly",
     "GET /api/clocks": "nodes readOnly",

@@ -168,6 +168,7 @@ class OutgoingCalls:
             answer=_told(ticket, confirmation, text),
         )
         services.store.record(exchange, effects)
+        services.roster.note_effects(self._charger_id, effects)
 
 
 def action_of(request: OcppMessage) -> str:

@@ -282,7 +282,8 @@ class InstructionQueue:
         try:
             await self._write(after, events_of(after, now, requested_by))
         except StoreError:
-            self._open[number] = instruction
+            if self._open.get(number) is after:  # nobody has moved it on meanwhile
+                self._open[number] = instruction
             self._announce(instruction.charger_id)
             raise
         if after.final:

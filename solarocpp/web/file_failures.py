@@ -24,6 +24,7 @@ _FAILURES: Final[dict[tuple[str, str], tuple[frozenset[Purpose], bool]]] = {
     ("log_status_told", "NotSupportedOperation"): (_LOGS, False),
     ("log_status_told", "PermissionDenied"): (_LOGS, False),
     ("log_status_told", "UploadFailure"): (_LOGS, False),
+    ("upload_answered", "Rejected"): (_LOGS, False),
     ("firmware_status_told", "DownloadFailed"): (_FIRMWARE, False),
     ("firmware_status_told", "InstallationFailed"): (_FIRMWARE, True),
     ("firmware_status_told", "InstallVerificationFailed"): (_FIRMWARE, True),
@@ -37,7 +38,7 @@ class Failure(NamedTuple):
     status: str
     purposes: frozenset[Purpose]
     number: int | None
-    """The transfer it names, which only a log's status does (`requestId`); None: it names none."""
+    """The transfer it names, which only GetLog and a log's status do (`requestId`); None: it names none."""
     fetched: bool
     """Whether it says so of a file that it has."""
 

@@ -10,6 +10,8 @@ reached us at, which is why it must be connected then.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -22,6 +24,7 @@ from litestar.params import JSONBody
 from solarocpp.central_system.instructions import read_order
 from solarocpp.errors import RegistryError
 from solarocpp.registry import Charger, Registry
+from solarocpp.store.transfers import FileTransfer
 from solarocpp.web.access import Caller
 from solarocpp.web.answers import Answer
 from solarocpp.web.instructions import InstructionView, Queue, instruction_view
@@ -93,7 +96,8 @@ async def order_diagnostics(  # noqa: PLR0913, PLR0917 one argument a thing it i
         "startTime": _utc(data.since),
         "stopTime": _utc(data.until),
     }
-    instruction = await _submit("GetDiagnostics", payload, charger, caller, instructions)
+    async with _withdrawn_unless_told(transferring, row):
+        instruction = await _submit("GetDiagnostics", payload, charger, caller, instructions)
     return FileOrder(instruction=instruction, transfer=transfer_view(row))
 
 
@@ -116,7 +120,8 @@ async def order_log(  # noqa: PLR0913, PLR0917 one argument a thing it is handed
         "latestTimestamp": _utc(data.until),
     }
     payload = {"logType": data.type, "requestId": row.transfer_id, "retries": data.retries, "log": _said(log)}
-    instruction = await _submit("GetLog", payload, charger, caller, instructions)
+    async with _withdrawn_unless_told(transferring, row):
+        instruction = await _submit("GetLog", payload, charger, caller, instructions)
     return FileOrder(instruction=instruction, transfer=transfer_view(row))
 
 
@@ -141,8 +146,20 @@ async def order_firmware(  # noqa: PLR0913, PLR0917 one argument a thing it is h
         row, path = await transferring.offer_download(charger, firmware)
         url = base + path
     payload = {"location": url, "retries": data.retries, "retrieveDate": _utc(data.at or clock())}
-    instruction = await _submit("UpdateFirmware", payload, charger, caller, instructions)
+    async with _withdrawn_unless_told(transferring, row):
+        instruction = await _submit("UpdateFirmware", payload, charger, caller, instructions)
     return FileOrder(instruction=instruction, transfer=None if row is None else transfer_view(row))
+
+
+@asynccontextmanager
+async def _withdrawn_unless_told(transferring: Transferring, row: FileTransfer | None) -> AsyncIterator[None]:
+    """Makes the URL worthless if the order is not taken in: nobody will use it."""
+    try:
+        yield
+    except RegistryError as exc:  # too many wait for this charger
+        if row is not None:
+            await transferring.cancel(row.transfer_id, str(exc))
+        raise
 
 
 async def _submit(

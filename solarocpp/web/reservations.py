@@ -107,7 +107,12 @@ async def reserve(data: JSONBody[NewReservation], desk: NamedDependency[Desk]) -
         "reservationId": number,
         **({} if parent is None else {"parentIdTag": parent}),
     }
-    told = await desk.tell(charger, "ReserveNow", payload, wait_s=Patience(data.wait).left_s, expires=expires)
+    try:
+        told = await desk.tell(charger, "ReserveNow", payload, wait_s=Patience(data.wait).left_s, expires=expires)
+    except RegistryError as exc:  # too many wait for this charger: what is in no queue is nobody's reservation
+        why = str(exc)
+        await desk.store.write(lambda con: refuse_reservation(con, number, why, desk.now))
+        raise
     if told.final and told.result is None:
         reason = said_of(told)
         await desk.store.write(lambda con: refuse_reservation(con, number, reason, desk.now))

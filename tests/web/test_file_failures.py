@@ -86,6 +86,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         ("log_status_told", "NotSupportedOperation", "securityLog"),
         ("log_status_told", "PermissionDenied", "log"),
         ("log_status_told", "UploadFailure", "securityLog"),
+        ("upload_answered", "Rejected", "log"),
         ("firmware_status_told", "DownloadFailed", "firmware"),
         ("firmware_status_told", "InstallationFailed", "firmware"),
         ("firmware_status_told", "InstallVerificationFailed", "firmware"),

@@ -13,6 +13,7 @@ heed what limits it. Who has the whole box may speak for one account, with the h
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -58,6 +59,8 @@ class Caller(msgspec.Struct, frozen=True):
     """What limits it beyond its account; a route heeds them, or is closed to it."""
     only_nodes: tuple[int, ...] = ()
     only_sources: tuple[str, ...] = ()
+    expires: datetime | None = None
+    """When its token ends; None: never."""
 
     @classmethod
     def of(cls, token: ApiToken) -> Caller:
@@ -70,6 +73,7 @@ class Caller(msgspec.Struct, frozen=True):
             limits=token.limits,
             only_nodes=token.nodes,
             only_sources=token.sources,
+            expires=token.expires,
         )
 
     @property

@@ -45,11 +45,14 @@ async def add_token(
     caller: NamedDependency[Caller],
     clock: NamedDependency[Clock],
 ) -> TokenReceipt:
-    """Makes a token and shows it this once; for the whole box only if the caller has it."""
+    """Makes a token and shows it this once; it opens and lasts no more than the caller's own."""
     if data.whole_box and not caller.whole_box:
         raise PermissionDeniedException(
             f"A token for account {caller.account_id} makes tokens for this account only. Leave out wholeBox."
         )
+    if caller.expires is not None and (data.expires is None or data.expires > caller.expires):
+        ends = caller.expires.strftime("%Y-%m-%dT%H:%M:%SZ")
+        raise PermissionDeniedException(f"A token that ends makes none that outlives it. Give expires, {ends} at most.")
     for pattern in data.sources:
         q.check_source_pattern(pattern)
     token, secret = await registry.add_token(data, now=clock(), account_id=caller.managed)

@@ -35,8 +35,8 @@ PUBLIC_PATHS: Final = frozenset({"/healthz"})
 MAX_BODY_BYTES: Final = 1_000_000
 
 _HOW: Final = (
-    "This needs the header `Authorization: Bearer TOKEN`; the token is in admin.token of the data directory, "
-    "or make one with: solarocpp token add NAME"
+    "This needs the header `Authorization: Bearer TOKEN`, with a token that is right and was not removed: that in "
+    "admin.token of the data directory, or make one with: solarocpp token add NAME"
 )
 _WRONG_SIGNATURE: Final = (
     "The signature is not right, or the token was not made for signing: solarocpp token add NAME --snws2"

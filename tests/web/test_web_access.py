@@ -13,8 +13,8 @@ from solarocpp.errors import ConfigError
 from solarocpp.web import make_app, serve
 
 REFUSAL = {
-    "error": "This needs the header `Authorization: Bearer TOKEN`; the token is in admin.token of the data directory, "
-    "or make one with: solarocpp token add NAME",
+    "error": "This needs the header `Authorization: Bearer TOKEN`, with a token that is right and was not removed: "
+    "that in admin.token of the data directory, or make one with: solarocpp token add NAME",
     "kind": "unauthorized",
 }
 

@@ -221,6 +221,20 @@ async def test_an_expired_token_is_refused(api: Served) -> None:
     )
 
 
+async def test_a_token_that_ends_makes_none_that_outlives_it(api: Served) -> None:
+    ends = NOW + timedelta(days=30)
+    _, text = await api.registry.add_token(NewToken(name="soon", expires=ends), now=NOW)
+    async with api.as_caller(text) as http:
+        for expires in ({}, {"expires": "2026-03-31T12:00:01Z"}):
+            answer = await http.post("/api/tokens", json={"name": "x", **expires})
+            assert (answer.status_code, answer.json()["error"]) == (
+                403,
+                "A token that ends makes none that outlives it. Give expires, 2026-03-31T12:00:00Z at most.",
+            )
+        answer = await http.post("/api/tokens", json={"name": "x", "expires": "2026-03-31T12:00:00Z"})
+        assert answer.status_code == 201
+
+
 @pytest.mark.parametrize(
     ("body", "status", "kind", "error"),
     [

@@ -22,6 +22,7 @@ from solarocpp.config import Address, parse_address
 from solarocpp.errors import ConfigError
 from solarocpp.web.gate import Gate
 from solarocpp.web.origins import Origins
+from solarocpp.web.sharing import Sharing
 
 # A request may still be answered at a graceful stop; the longest question may take 30 s, but a
 # restart must not wait for it.
@@ -51,7 +52,7 @@ async def serve(  # noqa: PLR0913 one argument a thing it is told
     Raises:
         ConfigError: the address cannot be bound.
     """
-    gate = Gate(app, token, app.state["registry"], app.state["clock"])
+    gate = Gate(Sharing(app).app, token, app.state["registry"], app.state["clock"])
     outermost = Origins(gate.app, origins).app if origins else gate.app
     await serve_asgi(outermost, bind, "web", shutdown=shutdown, task_status=task_status)
 

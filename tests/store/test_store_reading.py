@@ -117,7 +117,7 @@ class TestHealth:
         assert {finding.result for finding in found.values()} == {"ok"}
         assert found["datum"].detail == "1 rows, newest 2026-03-01T10:00:00Z"
         assert found["ledger"].detail == "empty"
-        assert found["schema"].detail == "version 4, this solarocpp has 4"
+        assert found["schema"].detail == "version 5, this solarocpp has 5"
 
     @pytest.mark.parametrize(
         ("damage", "check", "result"),

@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from instructed import BASIC, ChargePoint, Told, telling
@@ -137,15 +138,16 @@ async def test_a_charger_may_come_with_the_key_before_it_answers(told: Told) -> 
     assert not await opens(told, BASIC)
 
 
-async def test_a_key_that_is_not_used_is_told_of(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_key_that_is_not_used_is_told_of(told: Told) -> None:
+    """180 s after the charger accepted it, and both still open."""
     async with told.booted() as charge_point:
         number = await begin(told)
         await answer_key(charge_point, "Accepted")
         await told.ended(number)
-    assert (await told.queue.keys.state(told.charger())).effect is None
-    monkeypatch.setattr("solarocpp.instructions.key_rotations.NO_EFFECT_S", 0.0)
-    assert await opens(told, BASIC)
-    assert (await told.queue.keys.state(told.charger())).effect == "accepted, no effect after 0 s"
+    state = await told.queue.keys.state(told.charger())
+    assert state.idle_s is not None
+    effects = [msgspec.structs.replace(state, idle_s=idle_s).effect for idle_s in (0.0, 179.9, 180.0, 4000.0)]
+    assert effects == [None, None, *["accepted, no effect after 180 s"] * 2]
     assert await opens(told, BASIC)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from solarocpp.store import open_store
 from solarocpp.store.configuration import select_desired_secrets
 
 if TYPE_CHECKING:
-    from conftest import Done
+    from conftest import Cli, Done
 
 
 def test_keys_are_wanted_listed_and_let_go(run: Callable[..., Done]) -> None:
@@ -41,16 +40,17 @@ def test_keys_are_wanted_listed_and_let_go(run: Callable[..., Done]) -> None:
     assert never.err == ("CP001 has never told HeartbeatInterval. See: solarocpp configuration list CP001\n")
 
 
-def test_a_secret_is_not_printed(run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_is_not_printed(run: Callable[..., Done], solarocpp_cli: Cli) -> None:
     run("charger", "add", "CP001")
-    monkeypatch.setattr("sys.stdin", StringIO("hunter2hunter2\n"))
+    order = ("configuration", "set", "CP001", "WifiPassword", "--value-stdin")
+    typed = solarocpp_cli(Path("data").absolute(), *order, stdin="hunter2hunter2\n")
+    assert "hunter2" not in typed.stdout + typed.stderr
     done = [
-        run("configuration", "set", "CP001", "WifiPassword", "--value-stdin"),
         run("configuration", "list", "CP001", "--format", "json"),
         run("instructions", "list", "--format", "json"),
         run("events", "--format", "json"),
     ]
-    assert [each.code for each in done] == [0, 0, 0, 0]
+    assert [each.code for each in done] == [0, 0, 0]
     assert not any("hunter2" in each.out + each.err for each in done)
     store = open_store(Path("data"), now=datetime(2026, 3, 1, tzinfo=UTC))
     assert store.secrets.read_now(lambda con: select_desired_secrets(con, 1)) == {"wifipassword": "hunter2hunter2"}

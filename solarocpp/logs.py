@@ -110,6 +110,7 @@ EVENTS: Mapping[str, EventName] = {
     "instruction_not_stored": EventName(
         "warning", "the disk refused a state of an instruction; tried again each second"
     ),
+    "instruction_failed": EventName("error", "a defect of ours ended one instruction; with traceback"),
     # instructions; events in the store, not lines in the log
     "instruction_queued": EventName("debug", "somebody ordered that a charger be told something; carries who"),
     "instruction_completed": EventName("debug", "a charger answered what it was told"),

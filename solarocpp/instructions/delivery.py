@@ -4,12 +4,14 @@
                                               yes: `executing` on disk -> CALL -> what the outcome makes of it
 
 One charger's silence holds up nobody else, and its own queue for a deadline at most. A disk that refuses is tried again
-every second: nothing is sent that is not written down, and nothing that was answered is forgotten.
+every second: nothing is sent that is not written down, and nothing that was answered is forgotten. A defect of ours
+ends the instruction it concerns, and no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
@@ -43,6 +45,8 @@ one that did boot says so in the first seconds."""
 RETRY_S: Final = 1.0
 """Between two tries to write, as the store does itself."""
 
+DEFECT: Final = "a defect of solarocpp ended it; the log has it as instruction_failed"
+
 log = structlog.get_logger()
 
 
@@ -60,6 +64,8 @@ class Delivery:
         self._bells: dict[int, trio.Event] = {}
         self._attempts: dict[int, tuple[int, int]] = {}
         """By charger: which instruction was sent last, and how often."""
+        self._failed: dict[int, int] = {}
+        """By charger: the instruction that a defect of ours ended, until that is on disk."""
         self._nursery: trio.Nursery | None = None
         self._stopping = False
         self._idle = trio.Event()
@@ -126,9 +132,17 @@ class Delivery:
                 except StoreError as exc:
                     self._log_unstored(head, exc)
                     await trio.sleep(RETRY_S)
+                except Exception:
+                    # A catch point beside those for what chargers say (`call_failed`, `link_failed`). Out of this task
+                    # a defect would end the server, and each one after it: the instruction is still in its queue.
+                    log.exception("instruction_failed", instruction=head.instruction_id, action=head.action)
+                    if self._failed.get(charger_id) == head.instruction_id:
+                        await trio.sleep(RETRY_S)  # what fails is to write that it failed
+                    self._failed[charger_id] = head.instruction_id
         finally:
             del self._bells[charger_id]
             self._attempts.pop(charger_id, None)
+            self._failed.pop(charger_id, None)
 
     async def _take_step(self, head: Instruction) -> None:
         """Takes the first instruction of a charger one step on.
@@ -137,6 +151,9 @@ class Delivery:
             StoreError: the step could not be written, and was not taken.
         """
         now = self._clock()
+        if self._failed.get(head.charger_id) == head.instruction_id:
+            await self._queue.change(head, Outcome("declined", error=DEFECT))
+            return
         try:
             charger = self._registry.charger(head.charger_id)
         except KeyError:
@@ -223,17 +240,21 @@ class Delivery:
         """Looks on for what chargers accepted before this server was started, for as long as it would have."""
         now = self._clock()
         for ended, started in await self._queue.unwatched():
-            try:
-                sought = self._sought(ended, read_order(ended.action, ended.payload.encode()).message)
-            except RegistryError:  # an earlier version took it in
-                continue
-            if sought is None or self._nursery is None:
-                continue
-            sighting = self._sightings.begin(ended.charger_id, sought, resumed=True)
-            if started:
-                sighting.seen.set()
-            left_s = sought.within_s - (now - ended.status_date).total_seconds()
-            self._nursery.start_soon(self._watch, ended, sighting, max(0.0, left_s))
+            with _defect_kept_to(ended):
+                self._look_on_for(ended, now, started=started)
+
+    def _look_on_for(self, ended: Instruction, now: datetime, *, started: bool) -> None:
+        try:
+            sought = self._sought(ended, read_order(ended.action, ended.payload.encode()).message)
+        except RegistryError:  # an earlier version took it in
+            return
+        if sought is None or self._nursery is None:
+            return
+        sighting = self._sightings.begin(ended.charger_id, sought, resumed=True)
+        if started:
+            sighting.seen.set()
+        left_s = sought.within_s - (now - ended.status_date).total_seconds()
+        self._nursery.start_soon(self._watch, ended, sighting, max(0.0, left_s))
 
     async def _watch(self, ended: Instruction, sighting: Sighting, seconds: float) -> None:
         """Waits for what was accepted to be seen, and writes down whether it was."""
@@ -246,11 +267,21 @@ class Delivery:
             effect = SEEN
         else:
             effect = missing_effect(sighting.sought, sighting.contradiction, interrupted=sighting.resumed)
-        try:
-            await self._queue.note_effect(ended, effect)
-        except StoreError as exc:
-            self._log_unstored(ended, exc)
+        with _defect_kept_to(ended):
+            try:
+                await self._queue.note_effect(ended, effect)
+            except StoreError as exc:
+                self._log_unstored(ended, exc)
 
     @staticmethod
     def _log_unstored(instruction: Instruction, error: StoreError) -> None:
         log.warning("instruction_not_stored", instruction=instruction.instruction_id, reason=str(error))
+
+
+@contextmanager
+def _defect_kept_to(ended: Instruction) -> Iterator[None]:
+    """Has a defect of ours end the look at what came of one instruction, and nothing else."""
+    try:
+        yield
+    except Exception:
+        log.exception("instruction_failed", instruction=ended.instruction_id, action=ended.action)

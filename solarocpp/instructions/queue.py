@@ -79,7 +79,7 @@ class _Batch:
         self.rows: dict[int, Instruction] = {}
         self.events: list[EventHappened] = []
         self.written = False
-        self.error: StoreError | None = None
+        self.error: Exception | None = None
 
 
 class InstructionQueue:
@@ -281,7 +281,7 @@ class InstructionQueue:
         self._open[number] = after  # at once: nobody may act on the state before
         try:
             await self._write(after, events_of(after, now, requested_by))
-        except StoreError:
+        except Exception:
             if self._open.get(number) is after:  # nobody has moved it on meanwhile
                 self._open[number] = instruction
             self._announce(instruction.charger_id)
@@ -346,12 +346,14 @@ class InstructionQueue:
         if not numbers:
             del self._of_charger[instruction.charger_id]
         self._withdrawn.pop(number, None)
-        for heed in self.on_ended:
-            # What is not written down now is at the next start: the instruction has ended all the same.
-            with contextlib.suppress(StoreError):
-                await heed(instruction)
-        self._ended.pop(number).set()
-        self._announce(instruction.charger_id)
+        try:
+            for heed in self.on_ended:
+                # What is not written down now is at the next start: the instruction has ended all the same.
+                with contextlib.suppress(StoreError):
+                    await heed(instruction)
+        finally:
+            self._ended.pop(number).set()
+            self._announce(instruction.charger_id)
         if self._secrets.pop(number, None) is not None:
             # If it fails, the next start does it; the instruction has ended all the same.
             with contextlib.suppress(StoreError):
@@ -373,7 +375,7 @@ class InstructionQueue:
                 rows, happened = list(batch.rows.values()), batch.events
                 try:
                     await durably(self._store, partial(_write_changes, instructions=rows, events=happened))
-                except StoreError as exc:
+                except Exception as exc:  # noqa: BLE001 it is raised again, by each who waits for this batch
                     batch.error = exc
                 else:
                     self._store.show_effects(happened)

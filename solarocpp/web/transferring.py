@@ -252,7 +252,7 @@ class Transferring:
         """Hears what a charger said; what ends a transfer is left to `end_failed`, for this must not wait."""
         for failure in failures(effects):
             own = [self._now(row) for row in self._transfers.values() if row.charger_id == charger_id]
-            self._failed.update({row.transfer_id: failure.status for row in failure.meant(own)})
+            self._failed.update({row.transfer_id: failure.remark for row in failure.meant(own)})
             self._failing.set()
 
     async def end_failed(self) -> None:
@@ -264,9 +264,9 @@ class Transferring:
             await self._failing.wait()
             self._failing = trio.Event()
             while self._failed:
-                number, status = self._failed.popitem()
+                number, remark = self._failed.popitem()
                 try:
-                    await self._note_failure(number, f"the charger says {status}")
+                    await self._note_failure(number, remark)
                 except StoreError as exc:  # it is over once its URL is, as if the charger had said nothing
                     log.warning("file_transfer_not_stored", number=number, reason=str(exc))
 

@@ -239,6 +239,7 @@ class Delivery:
     async def _look_on(self) -> None:
         """Looks on for what chargers accepted before this server was started, for as long as it would have."""
         now = self._clock()
+        self._sightings.learn(await self._queue.statuses())
         for ended, started in await self._queue.unwatched():
             with _defect_kept_to(ended):
                 self._look_on_for(ended, now, started=started)

@@ -53,7 +53,7 @@ from solarocpp.store.instructions import (
     select_unwatched,
     update_instructions,
 )
-from solarocpp.store.registry import Connection
+from solarocpp.store.registry import Connection, select_connector_statuses
 
 MOST_WAITING: Final = 200
 """Instructions of one charger that have not ended: half a day of one every few minutes. A program that orders without
@@ -161,6 +161,10 @@ class InstructionQueue:
             ]
 
         return await self._store.read(ask)
+
+    async def statuses(self) -> dict[tuple[int, int], str]:
+        """Gives what connectors said last, by the number of their charger and their own."""
+        return await self._store.read(select_connector_statuses)
 
     def withdraw(self, number: int, reason: str) -> None:
         """Has an instruction declined rather than sent, or sent again; what is on its way now ends as it does."""

@@ -1,8 +1,8 @@
 """How long it is known which files chargers sent and fetched: as long as what they were told, from the end of each.
 
 It is here and not among the rules of `store.retention`, since transfers are in memory, and their secrets in another
-file. A file that came is nobody's to remove but a person's (`solarocpp transfer remove`), and is listed for as long as it
-is there.
+file. A file that came is nobody's to remove but a person's (`solarocpp transfer remove`), and is listed for as long as
+it is there.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def failures(effects: Sequence[Effect]) -> Iterator[Failure]:
     """Finds in what a message changed what it says of files that will not come."""
     for effect in effects:
         if isinstance(effect, EventHappened):
-            if effect.data.get("action") == "GetDiagnostics" and not effect.data.get("file_name"):
+            if _tells_of_nothing(effect):
                 yield Failure(NOTHING_TO_SEND, _DIAGNOSTICS, None, fetched=False, begun=False)
                 continue
             status = str(effect.data.get("status"))
@@ -74,3 +74,8 @@ def failures(effects: Sequence[Effect]) -> Iterator[Failure]:
                 yield Failure(
                     f"the charger says {status}", purposes, number if isinstance(number, int) else None, fetched
                 )
+
+
+def _tells_of_nothing(event: EventHappened) -> bool:
+    asked = event.name == "upload_answered" and event.data.get("action") == "GetDiagnostics"
+    return asked and not event.data.get("file_name")

@@ -166,4 +166,5 @@ _TEXT: Final = ResponseSpec(
 async def show_metrics(request: Request[Any, Any, Any], metrics: NamedDependency[CollectorRegistry]) -> Response[bytes]:
     """Tells everything that is counted, as Prometheus text or OpenMetrics by `Accept`."""
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
-    return Response(encode(metrics), media_type=content_type)
+    # As a header, since Litestar adds a charset to a media type of text, and this one has it.
+    return Response(encode(metrics), headers={"content-type": content_type})

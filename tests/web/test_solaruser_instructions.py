@@ -38,6 +38,8 @@ RECEIVED = {
 }
 
 
+# A Reset that was meant for the night must not be sent by day, however a program spells when it is due.
+NOT_DEFERRED = "Illegal argument: executionDate is not heeded: send the instruction when it is due."
 NO_INSTRUCTIONS: list[tuple[str, object, str]] = [
     ("/add", {"topic": "OCPP_v16"}, "Illegal argument: The nodeId parameter is required."),
     ("/add", {"nodeId": 1}, "Illegal argument: The topic parameter is required."),
@@ -55,8 +57,10 @@ NO_INSTRUCTIONS: list[tuple[str, object, str]] = [
     (
         "/add/OCPP_v16",
         {"nodeId": 1, "params": BY_MSG | {"executionDate": "2026-03-01T18:00:00Z"}},
-        "Illegal argument: executionDate is not heeded: send the instruction when it is due.",
+        NOT_DEFERRED,
     ),
+    ("/add/OCPP_v16", {"nodeId": 1, "params": BY_MSG, "executionDate": "2026-03-01T18:00:00Z"}, NOT_DEFERRED),
+    ("/add/OCPP_v16?executionDate=2026-03-01T18:00:00Z", {"nodeId": 1, "params": BY_MSG}, NOT_DEFERRED),
     ("/exec?resultMaxWait=soon", {}, "Illegal argument: resultMaxWait is no number."),
     ("/add", [], "Malformed JSON: Expected `object`, got `array`"),
     (

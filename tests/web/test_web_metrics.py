@@ -63,7 +63,7 @@ def samples(families: Any) -> dict[tuple[Any, ...], float]:
 async def test_counts_of_the_links_are_told(measured: tuple[Measured, httpx.AsyncClient]) -> None:
     answer = await measured[1].get("/metrics")
     assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/plain; version=")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     told = samples(read_text(answer.text))
     assert told["solarocpp_messages_total", "MeterValues", "in", "answered"] == 7
     assert told["solarocpp_messages_total", "Reset", "out", "expired"] == 1

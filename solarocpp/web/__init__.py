@@ -156,7 +156,7 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
             "links": Provide(_constant(links)),
             "hub": Provide(_constant(Hub(store, secrets.token_hex(4)))),
             "vitals": Provide(_constant(vitals.Vitals(store))),
-            "metrics": Provide(_constant(metrics.make_metrics(registry, store, measured))),
+            "metrics": Provide(_constant(metrics.make_metrics(registry, store, queue, measured))),
             "ending": Provide(_constant(end_session)),
             "connected": Provide(provide_connected),
             "instructions": Provide(_constant(queue)),

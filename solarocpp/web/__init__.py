@@ -97,7 +97,7 @@ from solarocpp.web.transferring import Transferring
 __all__ = ["Measured", "make_app", "open_to_this_process", "serve", "serve_files", "serve_quack"]
 
 
-# Every route; what each may be asked by others' tokens is in tests/web/test_web_accounts.py.
+# Every route; what each answers to the tokens of others is in tests/web/decisions.py.
 ROUTES: Final[list[Any]] = [
     management.router,
     accounts.router,

@@ -138,6 +138,11 @@ class InstructionQueue:
         return message
 
     @property
+    def unfinished(self) -> int:
+        """How many have not ended: those that wait for their charger too."""
+        return len(self._open)
+
+    @property
     def executing(self) -> int:
         """How many are on their way."""
         return sum(instruction.state == "executing" for instruction in self._open.values())

@@ -66,7 +66,9 @@ class KeyRotations:
         self._store = store
         self._clock = clock
         self._changed: dict[int, trio.Event] = {}
-        self._given_up: int | None = None
+        self._given_up: set[int] = set()
+        """Instructions that are being taken back since their keys are."""
+        self._settling = trio.Lock()
         self._unsettled = self._find_unsettled()
         queue.on_ended.append(self._heed_end)
         registry.watch(self._heed_change)
@@ -121,8 +123,11 @@ class KeyRotations:
                     text = f"{charger.identifier} is told the key now; give it up once it has answered."
                     raise RegistryError("key", charger.identifier, text, status=409)
                 # First this: a key that is sent when nobody knows it any more locks the charger out.
-                self._given_up = key.instruction_id
-                await self._queue.cancel(key.instruction_id, requested_by=requested_by)
+                self._given_up.add(key.instruction_id)
+                try:
+                    await self._queue.cancel(key.instruction_id, requested_by=requested_by)
+                finally:
+                    self._given_up.discard(key.instruction_id)
             await self._registry.drop_key(charger.charger_id, state)
             await self._tell("charger_key_dropped", charger, f"the {state} key was given up", by=requested_by)
 
@@ -146,14 +151,15 @@ class KeyRotations:
 
     async def settle(self) -> None:
         """Does what the process before did not come to."""
-        while self._unsettled:
-            key, telling = self._unsettled[-1]
-            if key == self._registry.charger_key(key.charger_id, "coming"):
-                if telling is None:
-                    await self._registry.drop_key(key.charger_id, "coming")  # nobody was told
-                else:
-                    await self._settle(key, telling)
-            self._unsettled.pop()
+        async with self._settling:
+            while self._unsettled:
+                key, telling = self._unsettled[-1]
+                if key == self._registry.charger_key(key.charger_id, "coming"):
+                    if telling is None:
+                        await self._registry.drop_key(key.charger_id, "coming")  # nobody was told
+                    else:
+                        await self._settle(key, telling)
+                self._unsettled.pop()
 
     # -- inside
 
@@ -170,7 +176,8 @@ class KeyRotations:
 
     async def _heed_end(self, instruction: Instruction) -> None:
         coming = self._registry.charger_key(instruction.charger_id, "coming")
-        if coming is not None and coming.instruction_id == instruction.instruction_id != self._given_up:
+        number = instruction.instruction_id
+        if coming is not None and coming.instruction_id == number and number not in self._given_up:
             await self._settle(coming, instruction)
 
     async def _settle(self, coming: ChargerKey, telling: Instruction) -> None:

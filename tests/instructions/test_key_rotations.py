@@ -11,8 +11,9 @@ import pytest
 import trio
 from instructed import BASIC, ChargePoint, Told, telling
 
+from solarocpp.central_system.instructions import read_order
 from solarocpp.errors import RegistryError
-from solarocpp.registry import NewCharger, NewCredential
+from solarocpp.registry import ChargerChange, NewCharger, NewCredential
 from solarocpp.store.instructions import select_instruction_secrets
 
 GIVEN = "00112233445566778899AABBCCDDEEFF"
@@ -313,6 +314,27 @@ async def test_who_came_with_the_key_is_not_told_it_after_a_restart(tmp_path: Pa
         await charge_point.boot()
         assert (await told.ended(number)).error == "the charger has come with the key already"
         assert await charge_point.hears_nothing()
+
+
+async def test_numbers_that_come_again_are_other_instructions(told: Told) -> None:
+    """A copy of the store that took its place counts on from where it was made; the secrets beside it are of today."""
+    registry, now = told.services.registry, told.services.clock()
+    for identifier, number in (("CP001", 77), ("CP002", 78)):
+        await registry.begin_key(told.charger(identifier), None, instruction_id=number, requested_by="a test", now=now)
+    own, coming = registry.coming_keys()
+    await registry.adopt_key(own, now=now)
+    order = read_order("Reset", b'{"type": "Soft"}')
+    for identifier, number in (("CP003", 77), ("CP002", 78)):
+        charger = told.charger(identifier)
+        await told.queue.submit(order, action="Reset", charger=charger, requested_by="a test", number=number)
+    await registry.set_charger("CP001", ChargerChange(connector_count=3), now=now)
+    async with told.booted("CP003") as charge_point:
+        await charge_point.answers("Reset", {"status": "Rejected"})
+        assert (await told.ended(77)).state == "completed"
+    async with told.booted("CP002") as charge_point:
+        await charge_point.answers("Reset", {"status": "Rejected"})
+        await told.ended(78)
+    assert registry.coming_keys() == [coming]
 
 
 async def test_a_key_whose_instruction_was_never_written_is_dropped(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ from solarocpp.central_system.instructions import (
     outcome_of_failure,
     read_order,
 )
-from solarocpp.central_system.signs import SEEN, Sought, missing_effect, sought_effect
-from solarocpp.errors import CallFailed, LocalProtocolError, RegistryError, StoreError
+from solarocpp.central_system.signs import SEEN, LimitSought, Sought, missing_effect, sought_effect, surely_holds
+from solarocpp.errors import CallFailed, LocalProtocolError, QueryInterrupted, RegistryError, StoreError
 from solarocpp.instructions.links import Links, Presence
 from solarocpp.instructions.queue import InstructionQueue
 from solarocpp.instructions.sightings import Sighting, Sightings
@@ -242,15 +242,20 @@ class Delivery:
                 await sighting.seen.wait()
         finally:
             self._sightings.end(sighting)
-        if sighting.seen.is_set():
-            effect = SEEN
-        else:
-            effect = missing_effect(sighting.sought, sighting.contradiction, interrupted=sighting.resumed)
         try:
+            effect = SEEN if sighting.seen.is_set() else await self._missing(sighting)
             await self._queue.note_effect(ended, effect)
-        except StoreError as exc:
+        except (StoreError, QueryInterrupted) as exc:
             self._log_unstored(ended, exc)
 
+    async def _missing(self, sighting: Sighting) -> str:
+        """Says that nothing came of something; not that a limit is broken in whose place another may hold."""
+        sought, contradiction = sighting.sought, sighting.contradiction
+        outranked = False
+        if contradiction and isinstance(sought, LimitSought):
+            outranked = not surely_holds(sought.profile, await self._queue.profiles(sighting.charger_id))
+        return missing_effect(sought, contradiction, interrupted=sighting.resumed, outranked=outranked)
+
     @staticmethod
-    def _log_unstored(instruction: Instruction, error: StoreError) -> None:
+    def _log_unstored(instruction: Instruction, error: Exception) -> None:
         log.warning("instruction_not_stored", instruction=instruction.instruction_id, reason=str(error))

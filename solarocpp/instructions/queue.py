@@ -35,6 +35,7 @@ from solarocpp.central_system.signs import WATCHED
 from solarocpp.errors import RegistryError, StoreError
 from solarocpp.instructions.announcements import event_of, events_of
 from solarocpp.instructions.key_rotations import KeyRotations
+from solarocpp.ocpp.datatypes import ChargingProfile
 from solarocpp.ocpp.messages import OcppMessage
 from solarocpp.ocpp.redaction import is_blanked
 from solarocpp.registry import Charger, Registry
@@ -53,6 +54,7 @@ from solarocpp.store.instructions import (
     select_unwatched,
     update_instructions,
 )
+from solarocpp.store.profiles import select_installed_profiles
 from solarocpp.store.registry import Connection
 
 MOST_WAITING: Final = 200
@@ -166,6 +168,11 @@ class InstructionQueue:
             ]
 
         return await self._store.read(ask)
+
+    async def profiles(self, charger_id: int) -> list[ChargingProfile]:
+        """Lists the charging profiles that a charger has."""
+        rows = await self._store.read(lambda con: select_installed_profiles(con, [charger_id]))
+        return [msgspec.json.decode(row.profile, type=ChargingProfile) for row in rows]
 
     def withdraw(self, number: int, reason: str) -> None:
         """Has an instruction declined rather than sent, or sent again; what is on its way now ends as it does."""

@@ -1,6 +1,6 @@
 """Whether something came of what a charger accepted: what would show it, and what that says (Q75, Q78, Q105). Pure.
 
-    RemoteStart   a session, or a connector that prepares for one
+    RemoteStart   a session, or a connector that begins to prepare for one
     Reset         a new link, or a boot
     a limit       readings: what the charger offers the car, or what the car takes
 
@@ -41,6 +41,7 @@ _BACKLOG: Final = timedelta(minutes=5)
 """A reading this old when it comes was taken before, and kept while the charger was offline."""
 
 _LOCATIONS: Final = ("Body", "Cable", "EV", "Inlet", "Outlet")
+_IN_SESSION: Final = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
 _PHASES: Final = ("_a", "_b", "_c")
 
 
@@ -100,13 +101,19 @@ def sought_effect(request: OcppMessage, charger: ChargerFacts, connector_count: 
             return None
 
 
-def shows_start(sought: StartSought, effect: Effect) -> bool:
-    """Tells whether what a charger said is the start that was sought."""
+def shows_start(sought: StartSought, effect: Effect, before: str | None = None) -> bool:
+    """Tells whether what a charger said is the start that was sought; `before` is what its connector was until then.
+
+    A status says so only where it is another: chargers repeat theirs, after a boot all of them, and a car that was
+    plugged in all the time, or somebody else's session that pauses, is no effect of ours.
+    """
     match effect:
         case SessionStarted():
             return sought.connector_id in {None, effect.connector_id}
-        case ConnectorStatusChanged(status="Preparing" | "Charging" | "SuspendedEV" | "SuspendedEVSE"):
-            return sought.connector_id in {None, effect.connector_id}
+        case ConnectorStatusChanged() if sought.connector_id in {None, effect.connector_id}:
+            if effect.status == "Preparing":
+                return before != "Preparing"
+            return effect.status in _IN_SESSION and before not in _IN_SESSION
         case _:
             return False
 

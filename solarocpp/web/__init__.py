@@ -92,9 +92,18 @@ from solarocpp.web.questions import Link
 from solarocpp.web.schema import ToldSchema
 from solarocpp.web.serving import serve
 from solarocpp.web.solaruser.sessions import EndSession
+from solarocpp.web.transfer_retention import run_transfer_retention
 from solarocpp.web.transferring import Transferring
 
-__all__ = ["Measured", "make_app", "open_to_this_process", "serve", "serve_files", "serve_quack"]
+__all__ = [
+    "Measured",
+    "make_app",
+    "open_to_this_process",
+    "run_transfer_retention",
+    "serve",
+    "serve_files",
+    "serve_quack",
+]
 
 
 # Every route; what each answers to the tokens of others is in tests/web/decisions.py.

@@ -12,6 +12,7 @@ from solarocpp.central_system.signs import (
     LimitSought,
     StartSought,
     missing_effect,
+    shows_start,
     sign_of_limit,
     sought_effect,
     surely_holds,
@@ -19,7 +20,7 @@ from solarocpp.central_system.signs import (
 from solarocpp.metering.datums import Datum
 from solarocpp.ocpp.datatypes import ChargePointId, ChargingProfile, SourceId
 from solarocpp.ocpp.messages import SetChargingProfileRequest
-from solarocpp.store.effects import DatumObserved
+from solarocpp.store.effects import ConnectorStatusChanged, DatumObserved
 from solarocpp.store.ledger import ChargerFacts
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -132,6 +133,31 @@ def test_steps_from_the_start_of_a_transaction_are_not_watched() -> None:
     steps = profile(chargingSchedulePeriod=[{"startPeriod": 0, "limit": 16}, {"startPeriod": 600, "limit": 32}])
     relative = msgspec.structs.replace(steps, charging_profile_kind="Relative")
     assert sought_effect(SetChargingProfileRequest(1, relative), FACTS, 2) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "status", "shown"),
+    [
+        (None, "Preparing", True),
+        ("Available", "Preparing", True),
+        ("Reserved", "Charging", True),
+        ("Preparing", "Charging", True),
+        ("Preparing", "SuspendedEV", True),
+        ("Preparing", "Preparing", False),  # a car is plugged in all the time, and the charger says so after a boot
+        ("Charging", "Charging", False),
+        ("Charging", "SuspendedEVSE", False),  # somebody else's session, and its pause
+        ("SuspendedEV", "Charging", False),
+        ("Preparing", "Available", False),
+        ("Charging", "Finishing", False),
+    ],
+)
+def test_a_status_shows_a_start_where_it_is_another(before: str | None, status: str, *, shown: bool) -> None:
+    effect = ConnectorStatusChanged(
+        charger_id=1, connector_id=1, timestamp=NOW, received=NOW, status=status, error_code="NoError"
+    )
+    assert shows_start(StartSought(None), effect, before) is shown
+    assert shows_start(StartSought(1), effect, before) is shown
+    assert not shows_start(StartSought(2), effect, before)
 
 
 def test_what_nobody_saw_is_told_from_what_did_not_happen() -> None:

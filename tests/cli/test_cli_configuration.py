@@ -97,4 +97,13 @@ def test_the_key_a_charger_logs_in_with_is_refused(run: Callable[..., Done]) -> 
     run("charger", "add", "CP001")
     refused = run("configuration", "set", "CP001", "AuthorizationKey", "0123456789abcdef")
     assert refused.code == 1
-    assert refused.err.startswith("solarocpp: AuthorizationKey is what the charger logs in with")
+    sent = run("send", "CP001", "ChangeConfiguration", '{"key": "AuthorizationKey", "value": "0123456789abcdef"}')
+    assert sent.code == 1
+    assert (
+        refused.err
+        == sent.err
+        == (
+            "solarocpp: AuthorizationKey is what CP001 logs in with; it gets another, and is not locked out, with: "
+            "solarocpp charger rotate-key CP001\n"
+        )
+    )

@@ -170,6 +170,24 @@ async def test_a_start_is_looked_for_after_a_restart(tmp_path: Path) -> None:
         assert await effect_of(told, number) == "seen"
 
 
+async def test_a_status_that_is_repeated_is_no_start(tmp_path: Path) -> None:
+    """A car that was plugged in before is no effect of the order, be the server restarted and the status told again."""
+    async with telling(tmp_path / "data") as told, told.booted() as charge_point:
+        await charge_point.status(2, "Preparing")
+        await charge_point.status(1, "Preparing")
+        await charge_point.status(1, "Available")
+    async with telling(tmp_path / "data") as told, told.booted() as charge_point:
+        number = await told.order("RemoteStartTransaction", {"idTag": "TAG1"})
+        await charge_point.answers("RemoteStartTransaction", {"status": "Accepted"})
+        await told.ended(number)
+        for _ in range(2):
+            await charge_point.status(2, "Preparing")
+        assert await charge_point.hears_nothing()
+        assert (await told.stored(number)).effect is None
+        await charge_point.status(1, "Preparing")
+        assert await effect_of(told, number) == "seen"
+
+
 async def test_a_session_that_began_before_a_restart_counts(tmp_path: Path) -> None:
     """Its start was stored, and the process ended before that was noted."""
     async with telling(tmp_path / "data") as told, told.booted() as charge_point:

@@ -235,9 +235,17 @@ class TestDeclined:
                 assert "hunter2" not in (await http.get(path)).text, path
 
     async def test_a_password_in_what_is_taken_in_is_blanked(self, user: User) -> None:
+        message = '{"key":"WifiPassword","value":"hunter2hunter2"}'
+        data = await user.add({"action": "ChangeConfiguration", "chargerIdentifier": "CP001", "msg": message})
+        assert data["parameters"][-1] == {"name": "msg", "value": '{"key":"WifiPassword","value":"[redacted]"}'}
+
+    async def test_the_key_a_charger_logs_in_with_is_not_set_past_us(self, user: User) -> None:
         message = '{"key":"AuthorizationKey","value":"hunter2hunter2"}'
         data = await user.add({"action": "ChangeConfiguration", "chargerIdentifier": "CP001", "msg": message})
-        assert data["parameters"][-1] == {"name": "msg", "value": '{"key":"AuthorizationKey","value":"[redacted]"}'}
+        assert data["resultParameters"] == {
+            "error": "Error decoding OCPP action message: AuthorizationKey is what CP001 logs in with; it gets "
+            "another, and is not locked out, with: solarocpp charger rotate-key CP001"
+        }
 
     async def test_too_much_for_one_charger_is_refused(self, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("solarocpp.instructions.queue.MOST_WAITING", 1)

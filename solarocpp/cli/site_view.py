@@ -140,7 +140,7 @@ def summary_lines(site: Site) -> list[str]:
         lines.append(f"Site power{when}, at most {max(power) / 1000:.1f} kW:  {sparkline(power)}")
     if now.tags_refused:
         lines.append(
-            f"{now.tags_refused} cars were sent away: the central system does not accept the id tags "
+            f"Cars sent away: {now.tags_refused}. The central system does not accept the id tags "
             f"{', '.join(site.plan.tags()[:3])}, ... (allow them there, or name others with --tag)."
         )
     if now.dropped:

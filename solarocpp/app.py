@@ -159,7 +159,7 @@ async def _serve_services(
 ) -> None:
     roster = services.roster
     gateway = Gateway(services)
-    delivery = Delivery(orders.queue, roster, services.registry, services.clock)
+    delivery = Delivery(orders.queue, roster, services.registry, services.store, services.clock)
     configuring = Configuring(roster, services.registry, services.store, orders.queue, services.clock)
     async with trio.open_nursery() as service_nursery:
         # Links end by being closed, not by the caller's cancellation: they are shielded until they are drained.

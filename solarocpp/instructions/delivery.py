@@ -28,13 +28,15 @@ from solarocpp.central_system.instructions import (
     outcome_of_failure,
     read_order,
 )
-from solarocpp.central_system.signs import SEEN, Sought, missing_effect, sought_effect
-from solarocpp.errors import CallFailed, LocalProtocolError, RegistryError, StoreError
+from solarocpp.central_system.signs import SEEN, LimitSought, Sought, missing_effect, sought_effect, surely_holds
+from solarocpp.errors import CallFailed, LocalProtocolError, QueryInterrupted, RegistryError, StoreError
+from solarocpp.instructions.hindsight import installed_profiles, last_statuses, unwatched
 from solarocpp.instructions.links import Links, Presence
 from solarocpp.instructions.queue import InstructionQueue
 from solarocpp.instructions.sightings import Sighting, Sightings
 from solarocpp.ocpp.messages import OcppMessage
 from solarocpp.registry import ChargerChanged, CredentialChanged, Registry
+from solarocpp.store import Store
 
 __all__ = ["Delivery", "Links", "Presence"]
 
@@ -54,9 +56,10 @@ class Delivery:
     """Sends what is in the queue; `run` it while something listens for chargers."""
 
     def __init__(
-        self, queue: InstructionQueue, links: Links, registry: Registry, clock: Callable[[], datetime]
+        self, queue: InstructionQueue, links: Links, registry: Registry, store: Store, clock: Callable[[], datetime]
     ) -> None:
         self._queue = queue
+        self._store = store
         self._links = links
         self._registry = registry
         self._clock = clock
@@ -239,8 +242,8 @@ class Delivery:
     async def _look_on(self) -> None:
         """Looks on for what chargers accepted before this server was started, for as long as it would have."""
         now = self._clock()
-        self._sightings.learn(await self._queue.statuses())
-        for ended, started in await self._queue.unwatched():
+        self._sightings.learn(await last_statuses(self._store))
+        for ended, started in await unwatched(self._store, now):
             with _defect_kept_to(ended):
                 self._look_on_for(ended, now, started=started)
 
@@ -264,18 +267,23 @@ class Delivery:
                 await sighting.seen.wait()
         finally:
             self._sightings.end(sighting)
-        if sighting.seen.is_set():
-            effect = SEEN
-        else:
-            effect = missing_effect(sighting.sought, sighting.contradiction, interrupted=sighting.resumed)
         with _defect_kept_to(ended):
             try:
+                effect = SEEN if sighting.seen.is_set() else await self._missing(sighting)
                 await self._queue.note_effect(ended, effect)
-            except StoreError as exc:
+            except (StoreError, QueryInterrupted) as exc:
                 self._log_unstored(ended, exc)
 
+    async def _missing(self, sighting: Sighting) -> str:
+        """Says that nothing came of something; not that a limit is broken in whose place another may hold."""
+        sought, contradiction = sighting.sought, sighting.contradiction
+        outranked = False
+        if contradiction and isinstance(sought, LimitSought):
+            outranked = not surely_holds(sought.profile, await installed_profiles(self._store, sighting.charger_id))
+        return missing_effect(sought, contradiction, interrupted=sighting.resumed, outranked=outranked)
+
     @staticmethod
-    def _log_unstored(instruction: Instruction, error: StoreError) -> None:
+    def _log_unstored(instruction: Instruction, error: Exception) -> None:
         log.warning("instruction_not_stored", instruction=instruction.instruction_id, reason=str(error))
 
 

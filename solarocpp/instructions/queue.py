@@ -31,7 +31,6 @@ from solarocpp.central_system.instructions import (
     outcome_of_restart,
     read_order,
 )
-from solarocpp.central_system.signs import WATCHED
 from solarocpp.errors import RegistryError, StoreError
 from solarocpp.instructions.announcements import event_of, events_of
 from solarocpp.instructions.key_rotations import KeyRotations
@@ -47,13 +46,11 @@ from solarocpp.store.instructions import (
     insert_instruction_secret,
     insert_instructions,
     next_instruction_id,
-    select_began_since,
     select_instruction_secrets,
     select_instructions,
-    select_unwatched,
     update_instructions,
 )
-from solarocpp.store.registry import Connection, select_connector_statuses
+from solarocpp.store.registry import Connection
 
 MOST_WAITING: Final = 200
 """Instructions of one charger that have not ended: half a day of one every few minutes. A program that orders without
@@ -64,8 +61,6 @@ USUAL_EXPIRY: Final = timedelta(days=1)
 LONGEST_EXPIRY: Final = timedelta(days=30)
 """For a charger in a garage that is closed for a month."""
 
-LOOKED_BACK: Final = timedelta(days=1)
-"""What was accepted before, and was looked for when the server ended, is of no interest to anybody any more."""
 
 UNFINISHED: Final = frozenset(TRANSITIONS) - FINAL
 
@@ -138,6 +133,11 @@ class InstructionQueue:
         return message
 
     @property
+    def unfinished(self) -> int:
+        """How many have not ended: those that wait for their charger too."""
+        return len(self._open)
+
+    @property
     def executing(self) -> int:
         """How many are on their way."""
         return sum(instruction.state == "executing" for instruction in self._open.values())
@@ -148,23 +148,6 @@ class InstructionQueue:
         if ended is not None:
             with trio.move_on_after(seconds):
                 await ended.wait()
-
-    async def unwatched(self) -> list[tuple[Instruction, bool]]:
-        """Lists what was accepted not long ago and nobody saw the end of, and whether a session began since."""
-        since = self._clock() - LOOKED_BACK
-
-        def ask(con: Connection) -> list[tuple[Instruction, bool]]:
-            rows = select_unwatched(con, Instruction, WATCHED, since)
-            return [
-                (row, row.action == "RemoteStartTransaction" and select_began_since(con, row.instruction_id))
-                for row in rows
-            ]
-
-        return await self._store.read(ask)
-
-    async def statuses(self) -> dict[tuple[int, int], str]:
-        """Gives what connectors said last, by the number of their charger and their own."""
-        return await self._store.read(select_connector_statuses)
 
     def withdraw(self, number: int, reason: str) -> None:
         """Has an instruction declined rather than sent, or sent again; what is on its way now ends as it does."""

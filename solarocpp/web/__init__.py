@@ -78,7 +78,7 @@ from solarocpp.web.access import LOOKS_AT_STREAMS, needs_heeded_limits, open_to_
 from solarocpp.web.audit import AuditedResponse, write_down_change
 from solarocpp.web.desk import provide_desk
 from solarocpp.web.envelopes import vary_by_accept
-from solarocpp.web.failures import answer_failure
+from solarocpp.web.failures import RequestOfAnybody, answer_failure
 from solarocpp.web.file_exchange import serve_files
 from solarocpp.web.gate import MAX_BODY_BYTES
 from solarocpp.web.happenings import Hub
@@ -106,7 +106,7 @@ __all__ = [
 ]
 
 
-# Every route; what each may be asked by others' tokens is in tests/web/test_web_accounts.py.
+# Every route; what each answers to the tokens of others is in tests/web/decisions.py.
 ROUTES: Final[list[Any]] = [
     management.router,
     accounts.router,
@@ -165,7 +165,7 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
             "links": Provide(_constant(links)),
             "hub": Provide(_constant(Hub(store, secrets.token_hex(4)))),
             "vitals": Provide(_constant(vitals.Vitals(store))),
-            "metrics": Provide(_constant(metrics.make_metrics(registry, store, measured))),
+            "metrics": Provide(_constant(metrics.make_metrics(registry, store, queue, measured))),
             "ending": Provide(_constant(end_session)),
             "connected": Provide(provide_connected),
             "instructions": Provide(_constant(queue)),
@@ -178,6 +178,7 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
             "lists": Provide(_constant(lists or NobodyKeepsLists())),
         },
         guards=[needs_heeded_limits],
+        request_class=RequestOfAnybody,
         response_class=AuditedResponse,
         before_send=[write_down_change, vary_by_accept],
         exception_handlers={Exception: answer_failure, HTTPException: answer_failure},

@@ -46,6 +46,10 @@ class Queue(Protocol):
     def keys(self) -> Keys:
         """Follows those that tell chargers their keys."""
 
+    @property
+    def unfinished(self) -> int:
+        """How many have not ended."""
+
     async def submit(
         self, order: Order, *, action: str, charger: Charger, requested_by: str, expires: datetime | None = None
     ) -> Instruction:

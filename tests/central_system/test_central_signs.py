@@ -15,6 +15,7 @@ from solarocpp.central_system.signs import (
     shows_start,
     sign_of_limit,
     sought_effect,
+    surely_holds,
 )
 from solarocpp.metering.datums import Datum
 from solarocpp.ocpp.datatypes import ChargePointId, ChargingProfile, SourceId
@@ -165,3 +166,30 @@ def test_what_nobody_saw_is_told_from_what_did_not_happen() -> None:
         "accepted; not seen within 90 s, of which the server was down for some"
     )
     assert missing_effect(sought(1, profile())) == "accepted; no reading within 300 s shows whether it is kept"
+
+
+@pytest.mark.parametrize(
+    ("purpose", "others", "holds"),
+    [
+        ("TxDefaultProfile", [], True),
+        ("TxDefaultProfile", [("TxProfile", 0)], False),
+        ("TxDefaultProfile", [("TxDefaultProfile", 0)], False),  # of another connector: all of them, or this one
+        ("TxDefaultProfile", [("TxDefaultProfile", 1)], False),
+        ("TxDefaultProfile", [("ChargePointMaxProfile", 5)], True),
+        ("TxProfile", [("TxDefaultProfile", 5)], True),
+        ("TxProfile", [("TxProfile", 1)], False),
+        ("ChargePointMaxProfile", [("TxProfile", 5)], True),
+    ],
+)
+def test_a_limit_surely_holds_where_nothing_outranks_it(
+    purpose: str, others: list[tuple[str, int]], *, holds: bool
+) -> None:
+    """OCPP 1.6 §3.13.2: the highest stack level prevails, and a TxProfile over defaults."""
+    ours = profile(purpose=purpose)
+    there = [
+        msgspec.structs.replace(ours, charging_profile_id=2 + number, charging_profile_purpose=kind, stack_level=level)
+        for number, (kind, level) in enumerate(others)
+    ]
+    assert surely_holds(ours, [*there, ours]) is holds
+    assert surely_holds(ours, there) is False, "it was cleared"
+    assert surely_holds(ours, [profile(32, purpose=purpose)]) is False, "it was replaced"

@@ -182,7 +182,7 @@ async def telling(
     central = CentralSystem(registry, Transactions(store.transactions(), store.store_id))
     services = Services(config, store, registry, central, Roster() if roster is None else roster, clock)
     queue = InstructionQueue(store, registry, clock)
-    delivery = Delivery(queue, services.roster, registry, clock)
+    delivery = Delivery(queue, services.roster, registry, store, clock)
     async with trio.open_nursery() as nursery:
         await nursery.start(store.run)
         if fresh:

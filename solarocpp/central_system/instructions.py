@@ -25,6 +25,7 @@ from solarocpp.errors import CallFailed, LocalProtocolError, NotConnected, Proto
 from solarocpp.ocpp.decoding import decode_request, encode_as_told, encode_payload
 from solarocpp.ocpp.messages import (
     ACTIONS,
+    ChangeConfigurationRequest,
     OcppMessage,
 )
 from solarocpp.ocpp.redaction import REDACTED, is_secret_key, secret_texts, without_secrets
@@ -199,6 +200,24 @@ def read_order(action: str, payload: bytes) -> Order:
     except LocalProtocolError as exc:
         raise _refused(action, f"{action}: {exc}") from exc
     return Order(decoded.message, encoded, shown.decode())
+
+
+OWN_KEY: Final = "AuthorizationKey"
+
+
+def refuse_own_key(order: Order, identifier: str) -> None:
+    """Refuses what would lock a charger out: to set the key that it logs in with, past what knows it here.
+
+    Raises:
+        RegistryError: it would; its text has no secret.
+    """
+    told = order.message
+    if isinstance(told, ChangeConfigurationRequest) and told.key.strip().casefold() == OWN_KEY.casefold():
+        text = (
+            f"{OWN_KEY} is what {identifier} logs in with; it gets another, and is not locked out, with: "
+            f"solarocpp charger rotate-key {identifier}"
+        )
+        raise RegistryError("instruction", OWN_KEY, text)
 
 
 def flaw_of(refused: RegistryError, payload: bytes) -> str:

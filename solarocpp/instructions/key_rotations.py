@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 import trio
 
-from solarocpp.central_system.charger_keys import KEY, NO_EFFECT_S, REFUSED, verdict_on_key
-from solarocpp.central_system.instructions import Instruction, read_order
+from solarocpp.central_system.charger_keys import NO_EFFECT_S, REFUSED, verdict_on_key
+from solarocpp.central_system.instructions import OWN_KEY, Instruction, read_order
 from solarocpp.errors import RegistryError, StoreError
 from solarocpp.registry import Charger, ChargerChanged, ChargerKey, CredentialChanged, Registry
 from solarocpp.store import Store
@@ -90,7 +90,7 @@ class KeyRotations:
             text = await self._registry.begin_key(
                 charger, key, instruction_id=number, requested_by=requested_by, now=now
             )
-            order = read_order("ChangeConfiguration", msgspec.json.encode({"key": KEY, "value": text}))
+            order = read_order("ChangeConfiguration", msgspec.json.encode({"key": OWN_KEY, "value": text}))
             try:
                 made = await self._queue.submit(
                     order,

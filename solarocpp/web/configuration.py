@@ -15,9 +15,8 @@ from litestar import Router, get, patch
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from solarocpp.central_system.charger_keys import refuse_own_key
 from solarocpp.central_system.configuration import is_secret_key, same_key, same_value
-from solarocpp.central_system.instructions import Order, read_order
+from solarocpp.central_system.instructions import Order, read_order, refuse_own_key
 from solarocpp.errors import RegistryError
 from solarocpp.registry import Charger, Registry
 from solarocpp.registry.durable import durably

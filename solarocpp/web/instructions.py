@@ -17,8 +17,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from solarocpp.central_system.charger_keys import refuse_own_key
-from solarocpp.central_system.instructions import Instruction, Order, State, read_order
+from solarocpp.central_system.instructions import Instruction, Order, State, read_order, refuse_own_key
 from solarocpp.errors import RegistryError
 from solarocpp.query.filters import read_time_range
 from solarocpp.registry import Charger, Registry

@@ -11,8 +11,14 @@ from typing import Any, Final
 
 from litestar.di import NamedDependency
 
-from solarocpp.central_system.charger_keys import refuse_own_key
-from solarocpp.central_system.instructions import Instruction, Order, flaw_of, read_order, sendable_actions
+from solarocpp.central_system.instructions import (
+    Instruction,
+    Order,
+    flaw_of,
+    read_order,
+    refuse_own_key,
+    sendable_actions,
+)
 from solarocpp.errors import RegistryError
 from solarocpp.registry import Charger, Registry
 from solarocpp.store import Store

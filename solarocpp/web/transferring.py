@@ -88,10 +88,19 @@ class Reached(Protocol):
 
 
 class Transferring:
-    """All transfers of a store, in memory and written through."""
+    """All transfers of a store, in memory and written through; of `most_at_once` files, with `most_bytes` each."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        *,
+        most_bytes: int = MOST_UPLOAD_BYTES,
+        most_at_once: int = MOST_AT_ONCE,
+    ) -> None:
         """Reads what is under way; nobody moves a file yet."""
+        self.most_bytes = most_bytes
+        self._most_at_once = most_at_once
         self._store = store
         self._clock = clock
         self._folder = store.directory
@@ -211,8 +220,8 @@ class Transferring:
         row = self._find(secret)
         if row.purpose == "firmware":
             raise FileRefused(405, "This URL gives a file, it takes none.", {"allow": "GET, HEAD"})
-        if length is not None and length > MOST_UPLOAD_BYTES:
-            raise too_large()
+        if length is not None and length > self.most_bytes:
+            raise too_large(self.most_bytes)
         with self.turn():
             arrival = Arrival(self, row, name)
             try:
@@ -290,8 +299,8 @@ class Transferring:
         Raises:
             FileRefused: too many do.
         """
-        if self._moving >= MOST_AT_ONCE:
-            raise FileRefused(503, f"{MOST_AT_ONCE} files are moving already.", {"retry-after": "30"})
+        if self._moving >= self._most_at_once:
+            raise FileRefused(503, f"{self._most_at_once} files are moving already.", {"retry-after": "30"})
         self._moving += 1
         try:
             yield

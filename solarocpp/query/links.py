@@ -52,6 +52,7 @@ class HttpLink:
             headers={"Authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(_SILENCE_S, connect=_CONNECT_S),
             trust_env=False,
+            verify=not url.lower().startswith("http:"),  # whom to trust takes 50 ms to read
         )
 
     def ask(self, statement: str, parameters: Parameters = ()) -> duckdb.DuckDBPyRelation:

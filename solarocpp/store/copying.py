@@ -21,7 +21,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from solarocpp.errors import StoreError
@@ -32,8 +32,8 @@ from solarocpp.store.schema import DATABASE, TABLES
 
 # A checkpoint comes every 256 MB of log, or when all is quiet; a copy that meets one five times is of a store
 # that is written faster than it can be read.
-_TRIES = 5
-_PAUSE_S = 1.0
+TRIES = 5
+PAUSE_S = 1.0
 
 # Of DuckDB's file, where the main header and two others that take turns are.
 _HEADER_BYTES = 3 * 4096
@@ -58,21 +58,22 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def copy(store: Path, folder: Path) -> None:
-    """Copies a store that may be written meanwhile.
+def copy(store: Path, folder: Path, tell: Callable[..., None] | None = None, pause_s: float = PAUSE_S) -> None:
+    """Copies a store that may be written meanwhile; tells each step, `step`, `done` and `total`.
 
     Raises:
         StoreError: there was no moment for it.
     """
-    for attempt in range(_TRIES):
+    tell = _tell if tell is None else tell
+    for attempt in range(TRIES):
         if attempt:
-            time.sleep(_PAUSE_S)
-        if _copied(store, folder):
+            time.sleep(pause_s)
+        if _copied(store, folder, tell):
             return
-    raise StoreError(f"{store} was checkpointed during each of {_TRIES} copies. Try when less is written.")
+    raise StoreError(f"{store} was checkpointed during each of {TRIES} copies. Try when less is written.")
 
 
-def _copied(store: Path, folder: Path) -> bool:
+def _copied(store: Path, folder: Path, tell: Callable[..., None]) -> bool:
     """Copies log and file; False if a checkpoint came between, so that they may not belong together."""
     log = store.with_name(f"{store.name}.wal")
     before = _header(store)
@@ -81,14 +82,14 @@ def _copied(store: Path, folder: Path) -> bool:
     done = 0
     if logged:
         for done in _copy(log, folder / f"{DATABASE}.wal", logged):
-            _tell(step="copy", done=done, total=total)
+            tell(step="copy", done=done, total=total)
     else:
         (folder / f"{DATABASE}.wal").unlink(missing_ok=True)
     # During a checkpoint, what is committed goes here.
     if log.with_name(f"{log.name}.checkpoint").exists():
         return False
     for written in _copy(store, folder / DATABASE, None):
-        _tell(step="copy", done=done + written, total=max(total, done + written))
+        tell(step="copy", done=done + written, total=max(total, done + written))
     return _header(store) == before
 
 

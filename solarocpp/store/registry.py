@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
@@ -89,11 +89,11 @@ def next_id(con: Connection, table: EntityTable) -> int:
             return int(row[0])
 
 
-def unused_hid(con: Connection) -> str:
+def unused_hid(con: Connection, choose: Callable[[str], str] = secrets.choice) -> str:
     """Draws a hid that no account has in any case: what names an account in URLs (spec 1.5)."""
     taken = {hid for (hid,) in con.execute("SELECT lower(hid) FROM account").fetchall()}
     while True:
-        hid = "".join(secrets.choice(UNAMBIGUOUS) for _ in range(_HID_LENGTH))
+        hid = "".join(choose(UNAMBIGUOUS) for _ in range(_HID_LENGTH))
         if hid.lower() not in taken:
             return hid
 

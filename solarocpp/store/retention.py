@@ -99,11 +99,11 @@ RULES: Mapping[str, _Rule] = {
 """By the name of the setting."""
 
 
-def plan(con: Connection, rule: _Rule, before: datetime) -> list[object]:
-    """Finds where steps end: each value of `by` is the last of one."""
+def plan(con: Connection, rule: _Rule, before: datetime, step_rows: int = STEP_ROWS) -> list[object]:
+    """Finds where steps of `step_rows` end: each value of `by` is the last of one."""
     rows = con.execute(
         f'SELECT max("{rule.by}") FROM (SELECT "{rule.by}", (row_number() OVER (ORDER BY "{rule.by}") - 1) '
-        f'// {STEP_ROWS} AS step FROM "{rule.table}" WHERE {rule.old} AND {rule.free}) GROUP BY step ORDER BY step',
+        f'// {step_rows} AS step FROM "{rule.table}" WHERE {rule.old} AND {rule.free}) GROUP BY step ORDER BY step',
         [before],
     ).fetchall()
     return [last for (last,) in rows]
@@ -144,8 +144,10 @@ async def apply_retention(store: Store, keep: Keep, now: datetime) -> dict[str, 
     return counts
 
 
-async def run_retention(store: Store, keep: Keep, clock: Callable[[], datetime]) -> None:
-    """Applies retention now and every hour, for as long as the server runs."""
+async def run_retention(
+    store: Store, keep: Keep, clock: Callable[[], datetime], every_s: float = RETENTION_EVERY_S
+) -> None:
+    """Applies retention now and every so often, for as long as the server runs."""
     while True:
         try:
             counts = await apply_retention(store, keep, clock())
@@ -154,4 +156,4 @@ async def run_retention(store: Store, keep: Keep, clock: Callable[[], datetime])
         else:
             if counts:
                 log.info("retention_applied", removed=counts)
-        await trio.sleep(RETENTION_EVERY_S)
+        await trio.sleep(every_s)

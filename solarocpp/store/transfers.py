@@ -13,6 +13,7 @@ from typing import Final, Literal
 import msgspec
 
 from solarocpp.store.database import Connection
+from solarocpp.store.effects import EventHappened
 from solarocpp.store.rows import insert_rows, quoted
 from solarocpp.store.schema import FILE_TRANSFER, FILE_TRANSFER_SECRET
 
@@ -44,6 +45,19 @@ class FileTransfer(msgspec.Struct, frozen=True):
     finished: datetime | None = None
     remark: str | None = None
     """Why it was cancelled, or what the charger says went wrong."""
+
+
+def ended_event(row: FileTransfer, now: datetime) -> EventHappened:
+    """What is told of a transfer that has ended."""
+    data: dict[str, str | int | float | bool | None] = {
+        "transferId": row.transfer_id,
+        "purpose": row.purpose,
+        "state": row.state,
+        "bytes": row.bytes,
+        "file": row.file,
+    }
+    text = f"{row.purpose}: {row.bytes} bytes" if row.state == "done" else f"{row.purpose}: {row.remark}"
+    return EventHappened(now, "file_transfer_ended", row.identifier, text, data, row.account_id)
 
 
 def next_transfer_id(con: Connection) -> int:

@@ -144,12 +144,15 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
     measured: Measured | None = None,
     lists: Lists | None = None,
     end_session: EndSession = None,
+    hub: Hub | None = None,
+    looks: vitals.Vitals | None = None,
 ) -> Litestar:
     """Makes the API of a running store.
 
     Where something listens for chargers, `links` lists who is connected and `connected` gives their numbers alone,
     `measured` is what `/metrics` shows of it, what is put into `queue` is delivered, `lists` keeps local lists as they
-    should be, and `end_session` ends a session in the memory of those who answer them.
+    should be, and `end_session` ends a session in the memory of those who answer them. `hub` has what happens and
+    `looks` the state of the store: those with the usual limits, without.
     """
     transferring = Transferring(store, clock)
 
@@ -163,8 +166,8 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
             "store": Provide(_constant(store)),
             "clock": Provide(_constant(clock)),
             "links": Provide(_constant(links)),
-            "hub": Provide(_constant(Hub(store, secrets.token_hex(4)))),
-            "vitals": Provide(_constant(vitals.Vitals(store))),
+            "hub": Provide(_constant(hub or Hub(store, secrets.token_hex(4)))),
+            "vitals": Provide(_constant(looks or vitals.Vitals(store))),
             "metrics": Provide(_constant(metrics.make_metrics(registry, store, queue, measured))),
             "ending": Provide(_constant(end_session)),
             "connected": Provide(provide_connected),

@@ -34,6 +34,10 @@ class Book(Protocol):
     """Where it is noted how far files are: `Transferring`."""
 
     @property
+    def most_bytes(self) -> int:
+        """How large a file may be that comes."""
+
+    @property
     def folder(self) -> Path:
         """The data directory."""
 
@@ -76,8 +80,8 @@ class Arrival:
             FileRefused: it is more than is allowed, or the disk is full.
         """
         self._count += len(piece)
-        if self._count > MOST_UPLOAD_BYTES:
-            raise too_large()
+        if self._count > self._book.most_bytes:
+            raise too_large(self._book.most_bytes)
         self._hash.update(piece)
         await trio.to_thread.run_sync(_unless_full, partial(self._file.write, piece))
         if trio.current_time() >= self._tell_at and self._row.state != "done":
@@ -145,9 +149,9 @@ class Departure:
                     await self._book.note_end(self._row, bytes=self.size)
 
 
-def too_large() -> FileRefused:
+def too_large(most: int) -> FileRefused:
     """Says how much is allowed."""
-    return FileRefused(413, f"A file may have {MOST_UPLOAD_BYTES // 1_000_000} MB.")
+    return FileRefused(413, f"A file may have {most // 1_000_000} MB.")
 
 
 def _unless_full(write: Callable[[], object]) -> None:

@@ -31,19 +31,29 @@ from solarocpp.web.telling import Told, told_of_event, told_of_record
 Kind = Literal["message", "datum", "status", "session", "link", "event", "instruction"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
-# For whoever comes back: some minutes of 200 chargers, and as many seconds of a storm of theirs.
-RING_MOST: Final = 10_000
-RING_BYTES: Final = 16_000_000
-# Of each reader: a second of a storm. Browsers that need longer have something to tell their user.
-BUFFER_MOST: Final = 1_000
-BUFFER_BYTES: Final = 1_000_000
-# 64 MB of buffers at most. A dashboard is one, so this is more people than a box has.
-MOST_READERS: Final = 64
-MOST_READERS_OF_AN_ACCOUNT: Final = 16
 # How long the ring is kept up after the last reader went: a reload, or a network that was lost.
 RESUMABLE_S: Final = 120.0
 # Beside its texts: what Python needs for one, and what JSON adds.
 _OVERHEAD_BYTES: Final = 500
+
+
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is kept, and for how many."""
+
+    ring_most: int = 10_000
+    """For whoever comes back: some minutes of 200 chargers, and as many seconds of a storm of theirs."""
+    ring_bytes: int = 16_000_000
+    buffer_most: int = 1_000
+    """Of each reader: a second of a storm. Browsers that need longer have something to tell their user."""
+    buffer_bytes: int = 1_000_000
+    readers: int = 64
+    """64 MB of buffers at most. A dashboard is one, so this is more people than a box has."""
+    readers_of_account: int = 16
+    quiet_s: float = 15.0
+    """How long a reader is told nothing: home routers forget an idle flow after 60 s, some proxies after 30."""
+
+
+USUAL_ROOM: Final = Room()
 
 
 class TooManyReaders(SolarOcppError):
@@ -95,8 +105,9 @@ class Wish(msgspec.Struct, frozen=True):
 class Reader:
     """What waits for one reader."""
 
-    def __init__(self, wish: Wish) -> None:
+    def __init__(self, wish: Wish, room: Room) -> None:
         self.wish = wish
+        self._room = room
         self._waiting: deque[Happening] = deque()
         self._bytes = 0
         self._lost = 0
@@ -108,7 +119,8 @@ class Reader:
             return
         self._waiting.append(happening)
         self._bytes += happening.size
-        while len(self._waiting) > BUFFER_MOST or (self._bytes > BUFFER_BYTES and len(self._waiting) > 1):
+        room = self._room
+        while len(self._waiting) > room.buffer_most or (self._bytes > room.buffer_bytes and len(self._waiting) > 1):
             self._bytes -= self._waiting.popleft().size
             self._lost += 1
         self._news.set()
@@ -134,16 +146,23 @@ class Hub:
     Args:
         store: what is listened to.
         run_id: tells the numbers of this process from another's, so that nobody resumes at a wrong place.
+        room: how much is kept.
     """
 
-    def __init__(self, store: Store, run_id: str) -> None:
+    def __init__(self, store: Store, run_id: str, room: Room = USUAL_ROOM) -> None:
         self._store = store
         self._run_id = run_id
+        self._room = room
         self._number = 0
         self._ring: deque[Happening] = deque()
         self._ring_bytes = 0
         self._readers: set[Reader] = set()
         self._unwatched_since = 0.0
+
+    @property
+    def quiet_s(self) -> float:
+        """After how long a reader to whom nothing happens is told so."""
+        return self._room.quiet_s
 
     @property
     def now_id(self) -> str:
@@ -158,7 +177,7 @@ class Hub:
             TooManyReaders: there is no room.
         """
         self._check_room(wish)
-        reader = Reader(wish)
+        reader = Reader(wish, self._room)
         whole = after is None or self._catch_up(reader, after)
         self._readers.add(reader)
         self._listen()
@@ -174,17 +193,18 @@ class Hub:
         happening = Happening(self.now_id, kind, account_id, charger, content)
         self._ring.append(happening)
         self._ring_bytes += happening.size
-        while len(self._ring) > RING_MOST or self._ring_bytes > RING_BYTES:
+        while len(self._ring) > self._room.ring_most or self._ring_bytes > self._room.ring_bytes:
             self._ring_bytes -= self._ring.popleft().size
         for reader in self._readers:
             reader.put(happening)
 
     def _check_room(self, wish: Wish) -> None:
-        if len(self._readers) >= MOST_READERS:
-            raise TooManyReaders(MOST_READERS)
+        room = self._room
+        if len(self._readers) >= room.readers:
+            raise TooManyReaders(room.readers)
         of_account = sum(reader.wish.account_id == wish.account_id for reader in self._readers)
-        if wish.account_id is not None and of_account >= MOST_READERS_OF_AN_ACCOUNT:
-            raise TooManyReaders(MOST_READERS_OF_AN_ACCOUNT)
+        if wish.account_id is not None and of_account >= room.readers_of_account:
+            raise TooManyReaders(room.readers_of_account)
 
     def _catch_up(self, reader: Reader, after: str) -> bool:
         """Puts what is newer than `after`; False if some of it is not kept any more, or it is no place we know."""

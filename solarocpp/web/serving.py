@@ -40,6 +40,7 @@ async def serve(  # noqa: PLR0913 one argument a thing it is told
     token: str,
     origins: Sequence[str] = (),
     *,
+    stuck_s: float = STUCK_S,
     shutdown: trio.Event | None = None,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -54,7 +55,7 @@ async def serve(  # noqa: PLR0913 one argument a thing it is told
     """
     gate = Gate(Sharing(app).app, token, app.state["registry"], app.state["clock"])
     outermost = Origins(gate.app, origins).app if origins else gate.app
-    await serve_asgi(outermost, bind, "web", shutdown=shutdown, task_status=task_status)
+    await serve_asgi(outermost, bind, "web", stuck_s=stuck_s, shutdown=shutdown, task_status=task_status)
 
 
 async def serve_asgi(  # noqa: PLR0913 one argument a thing it is told
@@ -63,13 +64,13 @@ async def serve_asgi(  # noqa: PLR0913 one argument a thing it is told
     key: str,
     *,
     tls: tuple[Path, Path] | None = None,
-    stuck_s: float | None = None,
+    stuck_s: float = STUCK_S,
     shutdown: trio.Event | None = None,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves any ASGI app as `serve` does; `key` is the setting that gave the address.
 
-    `tls` is a certificate chain and its key, as PEM files, read once. `stuck_s`: see STUCK_S, which it is without.
+    `tls` is a certificate chain and its key, as PEM files, read once. `stuck_s`: how long a reader may take nothing.
 
     Raises:
         ConfigError: the address cannot be bound.
@@ -82,7 +83,7 @@ async def serve_asgi(  # noqa: PLR0913 one argument a thing it is told
     if tls is not None:
         config.certfile, config.keyfile = map(str, tls)
         config.alpn_protocols = ["http/1.1"]  # what a charger speaks, and all that an upload needs
-    listener = _listen(bind, key, config.backlog, STUCK_S if stuck_s is None else stuck_s)
+    listener = _listen(bind, key, config.backlog, stuck_s)
     host, port = listener.getsockname()[:2]
     gated = wrap_app(app, config.wsgi_max_body_size, "asgi")  # type: ignore[arg-type]  # two spellings of ASGI
     trigger = (trio.Event() if shutdown is None else shutdown).wait

@@ -28,8 +28,6 @@ from solarocpp.web.access import LOOKS, Caller, still_allowed
 from solarocpp.web.happenings import KINDS, Hub, Kind, Reader, TooManyReaders, Wish
 
 MEDIA_TYPE: Final = "text/event-stream"
-# Home routers forget an idle flow after 60 s, some proxies after 30.
-KEEP_ALIVE_S: Final = 15.0
 # What browsers wait before they come again, unless they are told.
 RETRY_MS: Final = 3000
 
@@ -102,7 +100,7 @@ class _Live(Response[bytes]):
         """Sends what there is for as long as the reader may see it."""
         while True:
             body = b": all is quiet\n\n"
-            with trio.move_on_after(KEEP_ALIVE_S):
+            with trio.move_on_after(self._hub.quiet_s):
                 lost, happenings = await reader.take()
                 body = b"".join((_lost(lost) if lost else b"", *(each.write() for each in happenings)))
             if not self._allowed():

@@ -27,13 +27,14 @@ import trio
 from solarocpp.errors import FileRefused, RegistryError, StoreError
 from solarocpp.registry import Charger
 from solarocpp.store import Store
-from solarocpp.store.effects import Effect, EventHappened
+from solarocpp.store.effects import Effect
 from solarocpp.store.transfers import (
     FileTransfer,
     Purpose,
     TransferState,
     delete_secrets,
     delete_transfers,
+    ended_event,
     insert_secret,
     next_transfer_id,
     select_secrets,
@@ -88,10 +89,19 @@ class Reached(Protocol):
 
 
 class Transferring:
-    """All transfers of a store, in memory and written through."""
+    """All transfers of a store, in memory and written through; of `most_at_once` files, with `most_bytes` each."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        *,
+        most_bytes: int = MOST_UPLOAD_BYTES,
+        most_at_once: int = MOST_AT_ONCE,
+    ) -> None:
         """Reads what is under way; nobody moves a file yet."""
+        self.most_bytes = most_bytes
+        self._most_at_once = most_at_once
         self._store = store
         self._clock = clock
         self._folder = store.directory
@@ -219,8 +229,8 @@ class Transferring:
         row = self._find(secret)
         if row.purpose == "firmware":
             raise FileRefused(405, "This URL gives a file, it takes none.", {"allow": "GET, HEAD"})
-        if length is not None and length > MOST_UPLOAD_BYTES:
-            raise too_large()
+        if length is not None and length > self.most_bytes:
+            raise too_large(self.most_bytes)
         with self.turn():
             arrival = Arrival(self, row, name)
             try:
@@ -298,8 +308,8 @@ class Transferring:
         Raises:
             FileRefused: too many do.
         """
-        if self._moving >= MOST_AT_ONCE:
-            raise FileRefused(503, f"{MOST_AT_ONCE} files are moving already.", {"retry-after": "30"})
+        if self._moving >= self._most_at_once:
+            raise FileRefused(503, f"{self._most_at_once} files are moving already.", {"retry-after": "30"})
         self._moving += 1
         try:
             yield
@@ -358,16 +368,7 @@ class Transferring:
         now = self._clock()
         row = msgspec.structs.replace(row, state=state, finished=now, **known)
         await self._keep(row)
-        data: dict[str, str | int | float | bool | None] = {
-            "transferId": row.transfer_id,
-            "purpose": row.purpose,
-            "state": state,
-            "bytes": row.bytes,
-            "file": row.file,
-        }
-        text = f"{row.purpose}: {row.bytes} bytes" if state == "done" else f"{row.purpose}: {row.remark}"
-        event = EventHappened(now, "file_transfer_ended", row.identifier, text, data, row.account_id)
-        self._store.record(None, [event])
+        self._store.record(None, [ended_event(row, now)])
         log.info("file_transfer_ended", identifier=row.identifier, purpose=row.purpose, state=state, bytes=row.bytes)
         return row
 

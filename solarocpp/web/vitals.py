@@ -45,10 +45,11 @@ class Health(Answer, frozen=True, kw_only=True):
 
 
 class Vitals:
-    """Looks at a store, not more often than is good for it."""
+    """Looks at a store, not more often than is good for it; less than `low_disk_bytes` free is little."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, low_disk_bytes: int = LOW_DISK_BYTES) -> None:
         self._store = store
+        self._low_disk_bytes = low_disk_bytes
         self._turn = trio.Lock()
         self._looked_at = float("-inf")
         self._health: Health | None = None
@@ -67,7 +68,7 @@ class Vitals:
         directory = self._store.directory
         writable = not statistics.failing and not is_read_only(directory)
         follows = answers and statistics.lag_s < MOST_LAG_S
-        roomy = shutil.disk_usage(directory).free >= LOW_DISK_BYTES
+        roomy = shutil.disk_usage(directory).free >= self._low_disk_bytes
         return Health(
             status="failing" if not (writable and follows) else "ok" if roomy else "degraded",
             store="ok" if writable else "failing",

@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import json
 import multiprocessing
+import os
 import resource
 import sys
 import tempfile
@@ -71,7 +72,8 @@ FROM (
 
 
 def write_ledger(data: Path, exchanges: int) -> None:
-    """Writes what the chargers said into a new store, and no table."""
+    """Writes what the chargers said into a new store, and no table; a process of its own."""
+    os.dup2(2, 1)  # DuckDB takes a spawned process for somebody at a terminal, and draws what is slow
     store = open_store(data, now=FIRST)
     with contextlib.closing(store), store.alone() as con:
         texts = {"start": START, "values": VALUES, "stop": STOP, "begun": BEGUN}

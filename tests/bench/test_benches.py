@@ -19,6 +19,7 @@ def lines_of(script: str, *arguments: str) -> list[dict[str, Any]]:
         [sys.executable, str(HERE / script), *arguments], check=False, capture_output=True, text=True, timeout=120
     )
     assert done.returncode in {0, 1}, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr  # whose exit code is 1, too
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import trio
 
 from solarocpp.cli import main
 
@@ -30,3 +32,23 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return Done(code, said.out, said.err)
 
     return run
+
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def solarocpp_cli(solarocpp_cli: Cli, run: Callable[..., Done]) -> Cli:
+    """What it is everywhere, in this process where it can: an interpreter takes a second to start.
+
+    It cannot where something is typed, or where the test itself is a task, as one of its commands would be.
+    """
+
+    def here(data: Path, *arguments: str, exits: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        if stdin or trio.lowlevel.in_trio_run():
+            return solarocpp_cli(data, *arguments, exits=exits, stdin=stdin)
+        done = run(*arguments, "--data", str(data))
+        assert done.code == exits, f"{arguments}\n{done.out}{done.err}"
+        return subprocess.CompletedProcess(arguments, *done)
+
+    return here

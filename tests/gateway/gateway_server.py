@@ -18,6 +18,9 @@ from solarocpp.store import Store
 BASIC = "Basic " + base64.b64encode(b"depot:correct horse battery").decode()
 WRONG = "Basic " + base64.b64encode(b"depot:wrong").decode()
 
+PATIENCE_S = 60.0
+"""What has not come by then will not; on a busy machine a crowd of argon2 hashes takes more than five seconds."""
+
 HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(32) + bytes.fromhex("0000021301010000")
 """The beginning of a TLS handshake."""
 
@@ -96,7 +99,7 @@ class Server:
         With `ends` it says that nothing more will come.
         """
         received = b""
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             async with await self.dial(context) as stream:
                 await stream.send_all(raw)
                 if ends and isinstance(stream, trio.SocketStream):
@@ -123,7 +126,7 @@ class Server:
 async def exchange(ws: trio_websocket.WebSocketConnection, frame: list[Any]) -> list[Any]:
     """Sends one frame, returns the next one."""
     await ws.send_message(json.dumps(frame))
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         return json.loads(await ws.get_message())
 
 

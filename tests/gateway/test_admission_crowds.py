@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 import trio
-from gateway_server import BASIC, WRONG, Server, basic, handshake, status
+from gateway_server import BASIC, PATIENCE_S, WRONG, Server, basic, handshake, status
 
 from solarocpp.config import Config
 from solarocpp.registry import (
@@ -94,7 +94,7 @@ class TestManyNames:
             while len(told) < 5:
                 await trio.lowlevel.checkpoint()
             statuses = []
-            with trio.fail_after(10):
+            with trio.fail_after(PATIENCE_S):
                 while 101 not in statuses:
                     statuses.append(await status(server))
         assert set(statuses) <= {101, 429}

@@ -20,6 +20,7 @@ from solarocpp.registry.passwords import (
     generate_password,
     hash_generated,
     hash_password,
+    matches_argon2,
     matches_generated,
     warnings_about_password,
 )
@@ -34,18 +35,12 @@ STORED_BLAKE2B = (
 )
 
 
-@pytest.fixture
-def checks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """What went through argon2id, which still does its work."""
-    seen: list[bytes] = []
-    real = passwords._matches_argon2
+class Checks(list[bytes]):
+    """Argon2id, and what went through it."""
 
-    def counting(stored: str, candidate: bytes) -> bool:
-        seen.append(candidate)
-        return real(stored, candidate)
-
-    monkeypatch.setattr(passwords, "_matches_argon2", counting)
-    return seen
+    def __call__(self, stored: str, candidate: bytes) -> bool:
+        self.append(candidate)
+        return matches_argon2(stored, candidate)
 
 
 def generated(stored: str) -> Credential:
@@ -150,9 +145,10 @@ async def test_a_changed_password_is_refused_at_once_although_it_was_remembered(
     assert await verifier.verify(changed, b"battery staple")
 
 
-async def test_what_is_wrong_costs_one_check_whoever_it_is_for(checks: list[bytes]) -> None:
+async def test_what_is_wrong_costs_one_check_whoever_it_is_for() -> None:
     """Else the time of an answer would tell which usernames exist, and of which kind they are."""
-    verifier = PasswordVerifier()
+    checks = Checks()
+    verifier = PasswordVerifier(checks)
     for credential in (None, generated(STORED_BLAKE2B), chosen(STORED_ARGON2), chosen(await hash_password("AB" * 16))):
         for presented, cost in ((b"wrong", 1), (b"wrong", 1), (b"CD" * 16, 1), (b"\xff" * 16, 2)):
             checks.clear()
@@ -167,8 +163,9 @@ async def test_what_stands_for_no_password_is_as_hard_as_a_real_one() -> None:
         PasswordHasher().verify(passwords._NO_PASSWORD, b"")
 
 
-async def test_what_is_cheap_or_was_right_before_is_recalled_at_once(checks: list[bytes]) -> None:
-    verifier = PasswordVerifier()
+async def test_what_is_cheap_or_was_right_before_is_recalled_at_once() -> None:
+    checks = Checks()
+    verifier = PasswordVerifier(checks)
     assert verifier.recall(generated(STORED_BLAKE2B), b"swordfish") is True
     assert verifier.recall(chosen(STORED_ARGON2), b"correct horse") is None
     assert await verifier.verify(chosen(STORED_ARGON2), b"correct horse")
@@ -177,7 +174,8 @@ async def test_what_is_cheap_or_was_right_before_is_recalled_at_once(checks: lis
 
 
 async def test_a_wrong_password_is_never_recalled() -> None:
-    verifier = PasswordVerifier()
+    checks = Checks()
+    verifier = PasswordVerifier(checks)
     for credential in (None, generated(STORED_BLAKE2B), chosen(STORED_ARGON2)):
         assert not await verifier.verify(credential, b"wrong")
         assert verifier.recall(credential, b"wrong") is None
@@ -204,24 +202,22 @@ async def test_what_is_remembered_is_bounded_and_the_oldest_goes_first() -> None
     assert verifier.recall(chosen(STORED_ARGON2), b"correct horse") is True
 
 
-async def test_checks_leave_a_core_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_checks_leave_a_core_to_the_others() -> None:
     """A guesser may have all cores but one, however many sockets he opens."""
     running, most = 0, 0
     lock = threading.Lock()
-    real = passwords._matches_argon2
 
     def watched(stored: str, candidate: bytes) -> bool:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
-        outcome = real(stored, candidate)
+        outcome = matches_argon2(stored, candidate)
         with lock:
             running -= 1
         return outcome
 
-    monkeypatch.setattr(passwords, "_matches_argon2", watched)
-    verifier = PasswordVerifier()
+    verifier = PasswordVerifier(watched)
     async with trio.open_nursery() as nursery:
         for number in range(4 * CHECKS_AT_ONCE + 4):
             nursery.start_soon(verifier.verify, None, str(number).encode())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from stored import OUTLET, SESSION, T, ended, observed, rows, started
 
@@ -272,6 +274,15 @@ READINGS = st.lists(
     max_size=30,
 )
 
+# The views take longer to plan than to answer, so they are asked of several streams at a time.
+STREAMS = settings(max_examples=20)
+QUESTIONS = {
+    "series": 'SELECT "sourceId", list(energy ORDER BY created) FROM energy GROUP BY ALL',
+    "connectors": 'SELECT "sourceId", (energy, "sessionEnergy", "idleEnergy") FROM "connectorEnergy"',
+    "sessions": 'SELECT "sourceId", sum(energy) FROM session GROUP BY ALL',
+    "days": 'SELECT "sourceId", sum(energy) FROM "dailyEnergy" GROUP BY ALL',
+}
+
 
 @pytest.fixture(scope="module")
 def empty() -> Iterator[duckdb.DuckDBPyConnection]:
@@ -284,63 +295,83 @@ def empty() -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
-def fill(con: duckdb.DuckDBPyConnection, readings: list[Reading]) -> None:
-    minute, number, current, data = 0, 0, None, []
-    for gap, register, power, interval, whose in readings:
-        minute += gap
-        if whose == "new":
-            number += 1
-        current = number if whose == "new" or (whose == "same" and number) else None
-        data.append({"m": minute, "n": current, "r": register, "p": power, "i": interval})
+def ask(con: duckdb.DuckDBPyConnection, question: str) -> dict[str, Any]:
+    """By source; sources without rows are not there."""
+    return dict(con.execute(QUESTIONS[question]).fetchall())
+
+
+def fill(con: duckdb.DuckDBPyConnection, streams: Sequence[list[Reading]]) -> None:
+    """Puts the readings of each stream into the store, as source 0, 1, ..."""
+    data = []
+    for source, readings in enumerate(streams):
+        minute, number, current = 0, 1000 * source, None
+        for gap, register, power, interval, whose in readings:
+            minute += gap
+            if whose == "new":
+                number += 1
+            current = number if whose == "new" or (whose == "same" and number % 1000) else None
+            data.append({"s": source, "m": minute, "n": current, "r": register, "p": power, "i": interval})
     con.execute('DELETE FROM datum; DELETE FROM "chargeSession"')
     con.execute(
         """INSERT INTO datum
             (created, "nodeId", "sourceId", "sessionId", "transactionId", "wattHours", watts, "wattHoursDiff")
-        SELECT TIMESTAMPTZ '2026-01-01 00:00:00Z' + to_minutes(m), 1, '/a',
+        SELECT TIMESTAMPTZ '2026-01-01 00:00:00Z' + to_minutes(m), 1, s,
             ('00000000-0000-8000-8000-' || lpad(n::VARCHAR, 12, '0'))::UUID, n, r, p, i
-        FROM (SELECT unnest(from_json(?, '[{"m":"BIGINT","n":"BIGINT","r":"DOUBLE","p":"DOUBLE","i":"DOUBLE"}]'),
-            recursive := true))""",
-        [json.dumps(data)],
+        FROM (SELECT unnest(from_json(?, ?), recursive := true))""",
+        [json.dumps(data), '[{"s":"VARCHAR","m":"BIGINT","n":"BIGINT","r":"DOUBLE","p":"DOUBLE","i":"DOUBLE"}]'],
     )
     con.execute(
         """INSERT INTO "chargeSession" ("sessionId", "nodeId", "sourceId", "transactionId", started)
-        SELECT "sessionId", 1, '/a', "transactionId", min(created) FROM datum
+        SELECT "sessionId", 1, "sourceId", "transactionId", min(created) FROM datum
         WHERE "sessionId" IS NOT NULL GROUP BY ALL"""
     )
 
 
-@given(READINGS)
+@given(st.lists(READINGS, min_size=1, max_size=8))
+@STREAMS
 @example(
-    [(1, 0, None, None, "new"), (9, 5000, None, None, "same"), (9, 0, None, None, "new"), (9, 6000, None, None, "same")]
+    [
+        [
+            (1, 0, None, None, "new"),
+            (9, 5000, None, None, "same"),
+            (9, 0, None, None, "new"),
+            (9, 6000, None, None, "same"),
+        ],
+        [(1, 5000, None, None, "new"), (9, 0, None, None, "idle"), (9, 5001, None, None, "same")],
+        [(1, 9, 600, None, "new"), (9, None, 600, None, "same"), (9, 5, None, None, "idle"), (9, 700, 1, None, "new")],
+    ]
 )
-@example([(1, 5000, None, None, "new"), (9, 0, None, None, "idle"), (9, 5001, None, None, "same")])
-@example([(1, 9, 600, None, "new"), (9, None, 600, None, "same"), (9, 5, None, None, "idle"), (9, 700, 1, None, "new")])
-def test_sessions_and_idle_are_the_whole(empty: duckdb.DuckDBPyConnection, readings: list[Reading]) -> None:
+def test_sessions_and_idle_are_the_whole(empty: duckdb.DuckDBPyConnection, streams: list[list[Reading]]) -> None:
     """Whatever the register does: the series never falls, and its end is what sessions and idle add up to."""
-    fill(empty, readings)
-    series = [wh for (wh,) in empty.execute("SELECT energy FROM energy ORDER BY created").fetchall()]
-    assert series == sorted(series)
-    whole = series[-1] if series else 0
-    found = empty.execute('SELECT energy, "sessionEnergy", "idleEnergy" FROM "connectorEnergy"').fetchone()
-    total, of_sessions, idle = found or (0, 0, 0)
-    assert total == pytest.approx(whole)
-    assert of_sessions + idle == pytest.approx(whole)
-    assert idle >= 0
-    (energies,) = empty.execute("SELECT coalesce(sum(energy), 0) FROM session").fetchone() or (None,)
-    assert energies == pytest.approx(of_sessions)
-    (days,) = empty.execute('SELECT coalesce(sum(energy), 0) FROM "dailyEnergy"').fetchone() or (None,)
-    assert days == pytest.approx(whole)
+    fill(empty, streams)
+    series, connectors, sessions, days = (ask(empty, question) for question in QUESTIONS)
+    for source in map(str, range(len(streams))):
+        energies = series.get(source, [0])  # without any register there is none
+        assert energies == sorted(energies)
+        total, of_sessions, idle = connectors.get(source, (0, 0, 0))
+        assert total == pytest.approx(energies[-1])
+        assert of_sessions + idle == pytest.approx(energies[-1])
+        assert idle >= 0
+        assert (sessions.get(source) or 0) == pytest.approx(of_sessions)
+        assert (days.get(source) or 0) == pytest.approx(energies[-1])
 
 
-@given(st.lists(st.tuples(st.integers(1, 200), st.integers(0, 5000), st.sampled_from(["idle", "same", "new"]))))
+RISES = st.lists(st.tuples(st.integers(1, 200), st.integers(0, 5000), st.sampled_from(["idle", "same", "new"])))
+
+
+@given(st.lists(RISES, min_size=1, max_size=8))
+@STREAMS
 def test_register_that_only_rises_gave_last_minus_first(
-    empty: duckdb.DuckDBPyConnection, steps: list[tuple[int, int, str]]
+    empty: duckdb.DuckDBPyConnection, streams: list[list[tuple[int, int, str]]]
 ) -> None:
-    level, readings = 0, []
-    for gap, rise, whose in steps:
-        level += rise
-        # A reading without session in the middle of one counts nothing, so the last one names it again.
-        readings.append((gap, level, None, None, whose))
-    fill(empty, readings)
-    found = empty.execute("SELECT max(energy) FROM energy").fetchone()
-    assert found == ((level - steps[0][1]) if steps else None,)
+    # A reading without session in the middle of one counts nothing, so the last one names it again.
+    levels = [list(accumulate(rise for _, rise, _ in steps)) for steps in streams]
+    fill(
+        empty,
+        [
+            [(gap, level, None, None, whose) for (gap, _, whose), level in zip(steps, risen, strict=True)]
+            for steps, risen in zip(streams, levels, strict=True)
+        ],
+    )
+    risen = {source: energies[-1] for source, energies in ask(empty, "series").items()}
+    assert risen == {str(source): level[-1] - level[0] for source, level in enumerate(levels) if level}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import stat
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -114,12 +113,11 @@ class TestEntities:
         resting.write_now(lambda con: insert_entities(con, NODE, [Node(2, 1, "chosen", T), Node(3, 1, "chosen", T)]))
         assert resting.write_now(lambda con: next_id(con, NODE)) == 4
 
-    def test_hid_differs_from_all_others_in_any_case(self, resting: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_hid_differs_from_all_others_in_any_case(self, resting: Store) -> None:
         """It is compared without case, as everything that somebody types into a charger."""
         resting.write_now(lambda con: con.execute("UPDATE account SET hid = 'aBcDeFgH'"))
         drawn = iter("AbCdEfGhXbCdEfGh")
-        monkeypatch.setattr(secrets, "choice", lambda _alphabet: next(drawn))
-        assert resting.read_now(unused_hid) == "XbCdEfGh"
+        assert resting.read_now(lambda con: unused_hid(con, lambda _alphabet: next(drawn))) == "XbCdEfGh"
 
     async def test_change_that_fails_leaves_nothing(self, store: Store) -> None:
         def change(con: object) -> None:

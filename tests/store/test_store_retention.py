@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-import pytest
 import trio
 from stored import CP001, OUTLET, SESSION, T, at, ended, exchange, observed, record_all, rows, running, started
 
@@ -16,7 +15,7 @@ import solarocpp.query as q
 from solarocpp.central_system.instructions import Instruction, State
 from solarocpp.metering.datums import Datum, SessionProperties
 from solarocpp.ocpp.datatypes import SourceId
-from solarocpp.store import Exchange, Store, retention
+from solarocpp.store import Exchange, Store
 from solarocpp.store.effects import (
     ConfigurationKeyTold,
     ConfigurationTold,
@@ -29,7 +28,7 @@ from solarocpp.store.effects import (
 from solarocpp.store.health import inspect_store
 from solarocpp.store.instructions import insert_instructions
 from solarocpp.store.reservations import Reservation, insert_reservation
-from solarocpp.store.retention import Keep, apply_retention, run_retention
+from solarocpp.store.retention import RULES, Keep, apply_retention, plan, remove, run_retention
 
 DAY_S = 86_400
 OTHER = UUID("00000000-0000-8000-8000-000000000041")
@@ -149,21 +148,18 @@ async def test_events_go_and_are_kept(tmp_path: Path) -> None:
         assert column(store, "SELECT message FROM event ORDER BY created") == ["day 2", "day 3"]
 
 
-async def test_steps_are_small_and_others_come_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_steps_are_small(tmp_path: Path) -> None:
     """One long transaction of the projector would hold up every registration of a charger."""
-    monkeypatch.setattr(retention, "STEP_ROWS", 10)
-    steps: list[int] = []
-    remove: Callable[..., int] = retention.remove
-
-    def counted(*arguments: object, **named: object) -> int:
-        steps.append(remove(*arguments, **named))
-        return steps[-1]
-
-    monkeypatch.setattr(retention, "remove", counted)
+    rule, before = RULES["datum"], at(DAY_S)
     async with running(tmp_path) as store:
         await fill(store, [(None, [observed(n, watts=float(n)) for n in range(35)])])
-        assert await apply_retention(store, Keep(datum=timedelta(days=1)), at(9 * DAY_S)) == {"datum": 35}
-    assert steps == [10, 10, 10, 5]
+        ends = await store.read(partial(plan, rule=rule, before=before, step_rows=10))
+        assert [await store.write(partial(remove, rule=rule, before=before, last=end)) for end in ends] == [
+            10,
+            10,
+            10,
+            5,
+        ]
 
 
 async def test_space_is_used_again(tmp_path: Path) -> None:
@@ -186,8 +182,7 @@ async def test_space_is_used_again(tmp_path: Path) -> None:
     assert left < used / 2
 
 
-async def test_a_server_applies_it_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "RETENTION_EVERY_S", 0.001)
+async def test_a_server_applies_it_again_and_again(tmp_path: Path) -> None:
     now = at(2 * DAY_S)
     rounds = [trio.Event() for _ in range(4)]
     begun = iter(rounds)
@@ -199,7 +194,7 @@ async def test_a_server_applies_it_again_and_again(tmp_path: Path, monkeypatch: 
     async with running(tmp_path) as store:
         await fill(store, [(None, [EventHappened(at(h * 3600), "link_closed", "CP001", "", {}) for h in range(3)])])
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(run_retention, store, Keep(event=timedelta(days=2)), clock)
+            nursery.start_soon(run_retention, store, Keep(event=timedelta(days=2)), clock, 0.001)
             await rounds[1].wait()  # so the first is over
             assert column(store, "SELECT count(*) FROM event") == [3]
             now = at(2 * DAY_S + 3601)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -128,9 +129,7 @@ async def test_the_server_still_holds_its_store_afterwards(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("times", [1, 99])
-def test_copy_that_meets_a_checkpoint_is_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
-) -> None:
+def test_copy_that_meets_a_checkpoint_is_made_again(tmp_path: Path, times: int) -> None:
     """The old log with the new file would be a store in which messages are twice, or not at all."""
     left = times
     with closing(open_store(tmp_path / "live", now=T)) as store:
@@ -143,13 +142,12 @@ def test_copy_that_meets_a_checkpoint_is_made_again(
                 store.write_now(lambda con: con.execute("UPDATE node SET name = name || '!'"))
                 store._projector.checkpoint(always=True)
 
-        monkeypatch.setattr(copying, "_tell", checkpoint)
-        monkeypatch.setattr(copying, "_PAUSE_S", 0)
-        if times > copying._TRIES:
+        copy = partial(copying.copy, tmp_path / "live" / DATABASE, tmp_path / "copy", checkpoint, pause_s=0)
+        if times > copying.TRIES:
             with pytest.raises(StoreError, match="was checkpointed during each of 5 copies"):
-                copying.copy(tmp_path / "live" / DATABASE, tmp_path / "copy")
+                copy()
             return
-        copying.copy(tmp_path / "live" / DATABASE, tmp_path / "copy")
+        copy()
         with closing(open_store(tmp_path / "copy", now=T)) as copied:
             assert rows(copied, "SELECT name FROM node") == rows(store, "SELECT name FROM node") == [("node 1!",)]
 

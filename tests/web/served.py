@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import NamedTuple
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import httpx
 import msgspec
+import trio
 from litestar import Litestar
 
 from solarocpp.instructions import InstructionQueue
 from solarocpp.registry import Registry
-from solarocpp.store import Store
+from solarocpp.store import Store, open_store
+from solarocpp.web import make_app, serve
+from solarocpp.web.serving import STUCK_S
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TOKEN = "a token for tests"
@@ -52,3 +59,40 @@ class Served(NamedTuple):
             timeout=PATIENCE_S,
             verify=False,  # noqa: S501 plain HTTP, and whom to trust takes 50 ms to read for each of them
         )
+
+
+def usual(store: Store) -> dict[str, Any]:
+    """Leaves every part of the app as it is for everybody."""
+    return {}
+
+
+@asynccontextmanager
+async def serving(
+    tmp_path: Path, parts: Callable[[Store], dict[str, Any]] = usual, stuck_s: float = STUCK_S
+) -> AsyncIterator[Served]:
+    """Runs an API with `parts` of its own; `links` is the list of who is connected."""
+    store = open_store(tmp_path / "data", now=NOW)
+    registry = Registry.load(store)
+    links: list[FakeLink] = []
+    queue = InstructionQueue(store, registry, lambda: NOW)
+
+    def connected() -> frozenset[int]:
+        return frozenset(link.charger_id for link in links)
+
+    app = make_app(
+        registry, store, clock=lambda: NOW, queue=queue, links=lambda: links, connected=connected, **parts(store)
+    )
+    async with trio.open_nursery() as nursery:
+        await nursery.start(store.run)
+        address = await nursery.start(partial(serve, stuck_s=stuck_s), app, "127.0.0.1:0", TOKEN)
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with httpx.AsyncClient(
+            base_url=f"http://{address}",
+            headers=headers,
+            trust_env=False,
+            timeout=PATIENCE_S,
+            verify=False,  # noqa: S501 as in `as_caller`
+        ) as http:
+            yield Served(http, registry, store, links, app, queue)
+        nursery.cancel_scope.cancel()
+    store.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +17,6 @@ import trio
 from solarocpp.errors import RegistryError
 from solarocpp.registry import Charger, NewCharger, Registry
 from solarocpp.store import Store, open_store
-from solarocpp.web import file_moves
-from solarocpp.web import transferring as limits
 from solarocpp.web.file_exchange import make_file_app
 from solarocpp.web.serving import serve_asgi
 from solarocpp.web.transferring import Firmware, Transferring
@@ -51,20 +50,26 @@ class Exchange(NamedTuple):
         return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.fixture
-async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
+@asynccontextmanager
+async def exchanging(tmp_path: Path, **limits: int) -> AsyncIterator[Exchange]:
     store = open_store(tmp_path / "data", now=NOW)
     registry = Registry.load(store)
     clock = Clock()
     async with trio.open_nursery() as nursery:
         await nursery.start(store.run)
         charger = await registry.add_charger(NewCharger(identifier="CP001"), now=NOW)
-        transferring = Transferring(store, clock)
+        transferring = Transferring(store, clock, **limits)
         address = await nursery.start(serve_asgi, make_file_app(transferring), "127.0.0.1:0", "files")
         async with httpx.AsyncClient(base_url=f"http://{address}", trust_env=False) as http:
             yield Exchange(http, address, store, clock, charger, transferring)
         nursery.cancel_scope.cancel()
     store.close()
+
+
+@pytest.fixture
+async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
+    async with exchanging(tmp_path) as exchange:
+        yield exchange
 
 
 NO_LENGTHS = ["abc", "-5", "+5", "5, 6", "0x5", "1e3", "5 5", "\xb2", "9" * 30, "9" * 5000]
@@ -179,20 +184,18 @@ async def test_nothing_else_is_to_be_found(exchange: Exchange, path: str) -> Non
         assert (await exchange.http.request(method, path)).status_code in {404, 405}
 
 
-async def test_too_large_a_file_is_refused_before_and_while_it_comes(
-    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in (file_moves, limits):
-        monkeypatch.setattr(module, "MOST_UPLOAD_BYTES", 1_000_000)
-    row, path = await exchange.transferring.offer_upload(exchange.charger, "log")
-    said = await answer_to(exchange, f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000001\r\n\r\n".encode())
-    head = f"PUT {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-    unsaid = await answer_to(exchange, head + b"F4241\r\n" + b"x" * 1_000_001)
-    for answer in (said, unsaid):
-        assert answer.startswith(b"HTTP/1.1 413 ")
-        assert answer.endswith(b"A file may have 1 MB.\n")
-    assert exchange.files() == []
-    assert exchange.transferring.transfer(row.transfer_id).state == "waiting"
+async def test_too_large_a_file_is_refused_before_and_while_it_comes(tmp_path: Path) -> None:
+    async with exchanging(tmp_path, most_bytes=1_000_000) as exchange:
+        row, path = await exchange.transferring.offer_upload(exchange.charger, "log")
+        line = f"PUT {path} HTTP/1.1\r\nHost: x\r\n".encode()
+        said = await answer_to(exchange, line + b"Content-Length: 1000001\r\n\r\n")
+        head = line + b"Transfer-Encoding: chunked\r\n\r\n"
+        unsaid = await answer_to(exchange, head + b"F4241\r\n" + b"x" * 1_000_001)
+        for answer in (said, unsaid):
+            assert answer.startswith(b"HTTP/1.1 413 ")
+            assert answer.endswith(b"A file may have 1 MB.\n")
+        assert exchange.files() == []
+        assert exchange.transferring.transfer(row.transfer_id).state == "waiting"
 
 
 async def answer_to(exchange: Exchange, request: bytes) -> bytes:
@@ -206,10 +209,10 @@ async def answer_to(exchange: Exchange, request: bytes) -> bytes:
     return answer
 
 
-async def test_only_so_many_move_at_once(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_AT_ONCE", 0)
-    _, path = await exchange.transferring.offer_upload(exchange.charger, "log")
-    answer = await exchange.http.put(path, content=b"x")
+async def test_only_so_many_move_at_once(tmp_path: Path) -> None:
+    async with exchanging(tmp_path, most_at_once=0) as exchange:
+        _, path = await exchange.transferring.offer_upload(exchange.charger, "log")
+        answer = await exchange.http.put(path, content=b"x")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
 
 

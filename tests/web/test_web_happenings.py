@@ -10,8 +10,7 @@ import trio
 from served import NOW
 
 from solarocpp.store import ChargerFacts, Exchange, Store, open_store
-from solarocpp.web import happenings
-from solarocpp.web.happenings import KINDS, RESUMABLE_S, Hub, TooManyReaders, Wish
+from solarocpp.web.happenings import KINDS, RESUMABLE_S, USUAL_ROOM, Hub, Room, TooManyReaders, Wish
 from solarocpp.web.telling import MessageTold
 
 ALL = Wish(frozenset(KINDS))
@@ -39,8 +38,8 @@ def publish(hub: Hub, *texts: str) -> None:
         hub.publish("message", 1, "CP001", message(text))
 
 
-async def test_a_slow_reader_loses_its_oldest_and_hears_how_many(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(happenings, "BUFFER_MOST", 3)
+async def test_a_slow_reader_loses_its_oldest_and_hears_how_many(store: Store) -> None:
+    hub = Hub(store, "run", Room(buffer_most=3))
     with hub.reading(ALL) as (slow, _), hub.reading(Wish(frozenset({"datum"}))) as (other, _):
         publish(hub, *"abcde")
         lost, kept = await slow.take()
@@ -51,10 +50,9 @@ async def test_a_slow_reader_loses_its_oldest_and_hears_how_many(hub: Hub, monke
         assert other.waiting == 0  # what it does not want is not lost to it
 
 
-async def test_long_messages_count_by_their_length(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_long_messages_count_by_their_length(store: Store) -> None:
     """64 KiB each, and a thousand of them would be in memory for every reader."""
-    monkeypatch.setattr(happenings, "BUFFER_BYTES", 300_000)
-    monkeypatch.setattr(happenings, "RING_BYTES", 300_000)
+    hub = Hub(store, "run", Room(buffer_bytes=300_000, ring_bytes=300_000))
     with hub.reading(ALL) as (slow, _):
         publish(hub, *["x" * 65_536] * 5)
         assert slow.waiting == 2
@@ -62,10 +60,8 @@ async def test_long_messages_count_by_their_length(hub: Hub, monkeypatch: pytest
         assert (again.waiting, whole) == (2, False)
 
 
-async def test_one_that_is_too_long_for_every_buffer_is_told_all_the_same(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(happenings, "BUFFER_BYTES", 10)
+async def test_one_that_is_too_long_for_every_buffer_is_told_all_the_same(store: Store) -> None:
+    hub = Hub(store, "run", Room(buffer_bytes=10))
     with hub.reading(ALL) as (reader, _):
         publish(hub, "long", "longer")
         assert (await reader.take())[0] == 1
@@ -92,8 +88,8 @@ async def test_nothing_is_kept_while_nobody_watches(
         assert (reader.waiting, whole) == (0, False)
 
 
-async def test_the_readers_are_counted(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(happenings, "MOST_READERS", 1)
+async def test_the_readers_are_counted(store: Store) -> None:
+    hub = Hub(store, "run", Room(readers=1))
     with hub.reading(ALL), pytest.raises(TooManyReaders), hub.reading(ALL):
         pass
     with hub.reading(ALL):  # a place is free again
@@ -102,8 +98,8 @@ async def test_the_readers_are_counted(hub: Hub, monkeypatch: pytest.MonkeyPatch
 
 def test_the_limits_are_what_their_reasons_say() -> None:
     """Memory at worst: a ring, and a full buffer for each reader."""
-    assert happenings.RING_BYTES + happenings.MOST_READERS * happenings.BUFFER_BYTES == 80_000_000
-    assert happenings.MOST_READERS_OF_AN_ACCOUNT * 4 == happenings.MOST_READERS
+    assert USUAL_ROOM.ring_bytes + USUAL_ROOM.readers * USUAL_ROOM.buffer_bytes == 80_000_000
+    assert USUAL_ROOM.readers_of_account * 4 == USUAL_ROOM.readers
 
 
 async def test_a_happening_is_written_once_and_as_the_standard_has_it(hub: Hub) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -236,7 +237,7 @@ async def test_a_form_that_is_not_there_is_refused(api: Served) -> None:
 
 
 async def test_arrow_without_pyarrow_says_what_to_install(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("solarocpp.web.sql.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # what Python knows as not installed
     answer = await ask(api, "SELECT 1", ARROW)
     assert answer.status_code == 406
     assert answer.json()["error"] == (

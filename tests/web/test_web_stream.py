@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +15,12 @@ import httpx
 import pytest
 import trio
 from httpx_sse import ServerSentEvent, connect_sse
-from served import NOW, TOKEN, Served
+from served import NOW, TOKEN, Served, serving
 
 from solarocpp.metering.datums import Datum, SessionProperties
 from solarocpp.ocpp.datatypes import ChargePointId, SourceId
 from solarocpp.registry import NewAccount, NewCharger, NewToken
-from solarocpp.store import ChargerFacts, Exchange
+from solarocpp.store import ChargerFacts, Exchange, Store
 from solarocpp.store.effects import (
     ConnectorStatusChanged,
     DatumObserved,
@@ -29,7 +30,7 @@ from solarocpp.store.effects import (
     SessionRefused,
     SessionStarted,
 )
-from solarocpp.web import happenings, make_app, serving, stream
+from solarocpp.web.happenings import Hub, Room
 
 STREAM = "/api/events/stream"
 SESSION = UUID(int=7)
@@ -46,6 +47,11 @@ async def say(api: Served, *effects: Effect, text: str = "[]", identifier: str =
     exchange = Exchange(NOW, facts(identifier, account_id), "in", "DataTransfer", text, "[3]")
     api.store.record(exchange, effects, lambda _committed: committed.set())
     await committed.wait()
+
+
+def with_room(**room: Any) -> Callable[[Store], dict[str, Any]]:
+    """An app whose readers have this room."""
+    return lambda store: {"hub": Hub(store, "run", Room(**room))}
 
 
 async def happen(api: Served, name: str, identifier: str | None = "CP001", account_id: int | None = 1) -> None:
@@ -283,17 +289,17 @@ async def test_a_reader_to_whom_nothing_happened_knows_where_it_was(api: Served)
         assert (await again.hear_one())[1]["request"] == "meanwhile"
 
 
-async def test_what_is_not_kept_any_more_is_lost_and_said(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(happenings, "RING_MOST", 2)
-    async with listening(api.http) as listener:
-        for text in ("first", "second", "third", "fourth"):
-            await say(api, text=text)
-        (first, second, *_) = await listener.hear(4)
-    async with listening(api.http, after=first.id) as again:
-        assert await again.hear_one() == ("lost", {"lost": None})
-        assert [json.loads(event.data)["request"] for event in await again.hear(2)] == ["third", "fourth"]
-    async with listening(api.http, after=second.id) as again:
-        assert (await again.hear_one())[1]["request"] == "third"
+async def test_what_is_not_kept_any_more_is_lost_and_said(tmp_path: Path) -> None:
+    async with serving(tmp_path, with_room(ring_most=2)) as api:
+        async with listening(api.http) as listener:
+            for text in ("first", "second", "third", "fourth"):
+                await say(api, text=text)
+            (first, second, *_) = await listener.hear(4)
+        async with listening(api.http, after=first.id) as again:
+            assert await again.hear_one() == ("lost", {"lost": None})
+            assert [json.loads(event.data)["request"] for event in await again.hear(2)] == ["third", "fourth"]
+        async with listening(api.http, after=second.id) as again:
+            assert (await again.hear_one())[1]["request"] == "third"
 
 
 @pytest.mark.parametrize("place", ["another-run-3", "0", "{run}-99", "{run}-x", "nonsense", "{run}-" + "9" * 5000])
@@ -314,22 +320,25 @@ async def test_a_kind_there_is_not_is_refused_with_the_nearest(api: Served) -> N
     )
 
 
-async def test_readers_are_limited_in_all_and_for_each_account(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_readers_are_limited_in_all_and_for_each_account(tmp_path: Path) -> None:
     """A browser with many tabs must not keep the operator out."""
-    monkeypatch.setattr(happenings, "MOST_READERS", 2)
-    monkeypatch.setattr(happenings, "MOST_READERS_OF_AN_ACCOUNT", 1)
-    await api.registry.add_account(NewAccount(name="mill"), now=NOW)
-    _, text = await api.registry.add_token(NewToken(name="program"), now=NOW, account_id=2)
-    async with api.as_caller(text) as mill:
-        async with listening(mill), listening(api.http):
-            for http, most in ((mill, 2), (api.http, 2)):
-                refused = await http.get(STREAM)
-                assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
-                assert refused.json()["kind"] == "unavailable"
-                assert refused.json()["error"].startswith(f"{most} readers of live events are connected already")
-        monkeypatch.setattr(happenings, "MOST_READERS", 9)
-        async with listening(mill), listening(api.http), listening(api.http):
-            assert (await mill.get(STREAM)).status_code == 503
+    async with serving(tmp_path, with_room(readers=3, readers_of_account=1)) as api:
+        await api.registry.add_account(NewAccount(name="mill"), now=NOW)
+        _, text = await api.registry.add_token(NewToken(name="program"), now=NOW, account_id=2)
+        async with api.as_caller(text) as mill, listening(mill), listening(api.http):
+            assert await said_at_the_door(mill) == "1 readers of live events are connected already"
+            async with listening(api.http):
+                for http in (mill, api.http):
+                    assert await said_at_the_door(http) == "3 readers of live events are connected already"
+
+
+async def said_at_the_door(http: httpx.AsyncClient) -> str:
+    async with http.stream("GET", STREAM) as refused:  # who is let in would wait for the end of the stream
+        assert refused.status_code == 503
+        await refused.aread()
+    assert refused.headers["retry-after"] == "10"
+    assert refused.json()["kind"] == "unavailable"
+    return str(refused.json()["error"]).partition(",")[0]
 
 
 async def test_a_token_that_is_removed_sees_no_more(api: Served) -> None:
@@ -346,13 +355,11 @@ async def test_the_stream_needs_a_token(api: Served) -> None:
         assert (await stranger.get(STREAM)).status_code == 401
 
 
-async def test_a_reader_over_a_socket_that_takes_nothing_is_told_what_it_lost(
-    api: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_reader_over_a_socket_that_takes_nothing_is_told_what_it_lost(tmp_path: Path) -> None:
     """Buffers of the system hold some MB; what comes beyond them waits here, and then its oldest goes."""
-    monkeypatch.setattr(happenings, "BUFFER_BYTES", 400_000)
     texts = [f"{number}:" + "x" * 200_000 for number in range(100)]
-    async with listening(api.http) as listener:
+    parts = with_room(buffer_bytes=400_000)
+    async with serving(tmp_path, parts) as api, listening(api.http) as listener:
         for text in texts:
             await say(api, text=text)
         told = []
@@ -365,9 +372,8 @@ async def test_a_reader_over_a_socket_that_takes_nothing_is_told_what_it_lost(
     assert [texts.index(text) for text in heard] == sorted(texts.index(text) for text in heard)
 
 
-async def test_a_quiet_stream_is_kept_alive(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "KEEP_ALIVE_S", 0.01)
-    async with listening(api.http, kinds="datum") as listener:
+async def test_a_quiet_stream_is_kept_alive(tmp_path: Path) -> None:
+    async with serving(tmp_path, with_room(quiet_s=0.01)) as api, listening(api.http, kinds="datum") as listener:
         assert listener.place.endswith("-0")
         for _ in range(3):
             # A comment is no event, but the decoder gives an empty one for its blank line, with the last id.
@@ -377,16 +383,11 @@ async def test_a_quiet_stream_is_kept_alive(api: Served, monkeypatch: pytest.Mon
 
 @pytest.mark.slow(reason="the system looks after a stuck connection at growing intervals")
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux can be told")
-async def test_who_takes_nothing_for_long_is_cut(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_takes_nothing_for_long_is_cut(tmp_path: Path) -> None:
     """A stopped program must not hold its place, its buffer and our end for ever."""
-    monkeypatch.setattr(serving, "STUCK_S", 1.0)
-    app = make_app(api.registry, api.store, clock=lambda: NOW, queue=api.queue)
-    hub = await app.dependencies["hub"].dependency()  # type: ignore[union-attr]
-    async with trio.open_nursery() as nursery:
-        address = await nursery.start(serving.serve, app, "127.0.0.1:0", TOKEN)
-        http = httpx.AsyncClient(base_url=f"http://{address}", headers=api.http.headers, trust_env=False)
-        async with http, listening(http):
+    async with serving(tmp_path, stuck_s=1.0) as api:
+        hub = await api.app.dependencies["hub"].dependency()  # type: ignore[union-attr]
+        async with listening(api.http):
             with trio.fail_after(60):
                 while hub._readers:
                     await say(api, text="x" * 200_000)
-        nursery.cancel_scope.cancel()

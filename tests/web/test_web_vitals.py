@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 import trio
-from served import NOW, Served
+from served import NOW, Served, serving
 
 from solarocpp.store import Store, open_store
-from solarocpp.web import vitals
 from solarocpp.web.vitals import Vitals, is_read_only
 
 WELL = {"status": "ok", "store": "ok", "projector": "ok", "disk": "ok"}
 
 
-async def test_all_is_well(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vitals, "LOW_DISK_BYTES", 0)
-    async with httpx.AsyncClient(base_url=api.http.base_url, trust_env=False) as stranger:
+def low_below(limit: int) -> Callable[[Store], dict[str, Vitals]]:
+    return lambda store: {"looks": Vitals(store, low_disk_bytes=limit)}
+
+
+async def test_all_is_well(tmp_path: Path) -> None:
+    async with serving(tmp_path, low_below(0)) as api, api.as_caller("of nobody") as stranger:
+        del stranger.headers["Authorization"]
         answer = await stranger.get("/healthz")
     assert (answer.status_code, answer.json()) == (200, WELL)
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_little_disk_is_told_and_no_reason_to_send_chargers_away(
-    api: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(vitals, "LOW_DISK_BYTES", 1 << 60)
-    answer = await api.http.get("/healthz")
+async def test_little_disk_is_told_and_no_reason_to_send_chargers_away(tmp_path: Path) -> None:
+    async with serving(tmp_path, low_below(1 << 60)) as api:
+        answer = await api.http.get("/healthz")
     assert (answer.status_code, answer.json()) == (200, {**WELL, "status": "degraded", "disk": "low"})
 
 

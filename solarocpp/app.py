@@ -159,7 +159,7 @@ async def _serve_services(
 ) -> None:
     roster = services.roster
     gateway = Gateway(services)
-    delivery = Delivery(orders.queue, roster, services.registry, services.clock)
+    delivery = Delivery(orders.queue, roster, services.registry, services.store, services.clock)
     configuring = Configuring(roster, services.registry, services.store, orders.queue, services.clock)
     async with trio.open_nursery() as service_nursery:
         # Links end by being closed, not by the caller's cancellation: they are shielded until they are drained.
@@ -219,6 +219,8 @@ async def _serve_web(
         opens = partial(_opens_whole_box, services.registry, services.clock, token)
         serve_quack = partial(web.serve_quack, services.store, live_sql, config.quack, opens)
         addresses["quack"] = await nursery.start(serve_quack, config.sql_deadline_s)
+    if (keep := config.duration("keep_instruction")) is not None:
+        nursery.start_soon(web.run_transfer_retention, app, keep, services.clock)
     if config.files_address is not None:
         serve_files = partial(web.serve_files, app, config.files, config.files_url, config.tls_files, roster.on_effects)
         addresses["files"] = await nursery.start(serve_files)

@@ -57,20 +57,26 @@ _DURATION = re.compile(r"(\d{1,6}) ?([a-z]+)")
 
 
 def parse_duration(text: str, key: str, without: str, *, least: timedelta) -> timedelta | None:
-    """Reads `30d`, `30 days`, `12 hours`, `1y`; None for the word `without`.
+    """Reads `30d`, `30 days`, `12 hours`, `1y`; None for the word `without`, if there is one.
 
     Raises:
         ConfigError: names `key`.
     """
-    if text.strip().lower() == without:
+    if without and text.strip().lower() == without:
         return None
     found = _DURATION.fullmatch(text.strip().lower())
     number, unit = (int(found[1]), found[2]) if found else (0, "")
     length = next((each for name, each in _UNITS.items() if unit in {name[0], name, f"{name}s"}), None)
     if length is None or not least <= number * length <= _LONGEST:
-        allowed = f"a time like 30d, 12 hours or 1 year, at least {least.total_seconds() / 3600:g} hours, or {without}"
-        raise ConfigError(key, text, allowed)
+        allowed = f"a time like 30d, 12 hours or 1 year, at least {_spelled(least)}"
+        raise ConfigError(key, text, f"{allowed}, or {without}" if without else allowed)
     return number * length
+
+
+def _spelled(length: timedelta) -> str:
+    unit = "hour" if length >= _UNITS["hour"] else "minute"
+    number = length / _UNITS[unit]
+    return f"{number:g} {unit}" if number == 1 else f"{number:g} {unit}s"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -99,6 +99,7 @@ EVENTS: Mapping[str, EventName] = {
     "call_refused": EventName("warning", "a message was answered with a CALLERROR"),
     "call_failed": EventName("error", "a handler raised and the message was answered InternalError; with traceback"),
     "call_not_stored": EventName("error", "a commit failed: the message was answered InternalError"),
+    "answer_not_stored": EventName("error", "a commit failed: what a charger answered us changed nothing here"),
     "call_expired": EventName("warning", "a charge point did not answer a CALL of ours in time"),
     "connectors_unknown": EventName("info", "a charger did not say how many connectors it has; asked at its next boot"),
     "answer_late": EventName("warning", "an answer came after its deadline, or to nothing we asked"),
@@ -110,6 +111,7 @@ EVENTS: Mapping[str, EventName] = {
     "instruction_not_stored": EventName(
         "warning", "the disk refused a state of an instruction; tried again each second"
     ),
+    "instruction_failed": EventName("error", "a defect of ours ended one instruction; with traceback"),
     # instructions; events in the store, not lines in the log
     "instruction_queued": EventName("debug", "somebody ordered that a charger be told something; carries who"),
     "instruction_completed": EventName("debug", "a charger answered what it was told"),

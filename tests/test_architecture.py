@@ -57,6 +57,7 @@ CONTRACT = {
     ),
     # What a limit or a profile means is the domain's, and a profile is OCPP's own shape.
     # central_system.configuration: whether a key is secret, and whether two values are the same
+    # central_system.charger_keys: that what a charger logs in with is rotated, and not set
     "web": Layer(
         frozenset(
             {
@@ -68,6 +69,7 @@ CONTRACT = {
                 "central_system.local_lists",
                 "ocpp.datatypes",
                 "central_system.configuration",
+                "central_system.charger_keys",
                 "config",
             }
         )

@@ -8,10 +8,28 @@ from typing import Final, Literal
 
 import msgspec
 
-from solarocpp.central_system.instructions import Instruction
+from solarocpp.central_system.instructions import Instruction, Order
+from solarocpp.errors import RegistryError
+from solarocpp.ocpp.messages import ChangeConfigurationRequest
 from solarocpp.registry import KeyStatus
 
 KEY: Final = "AuthorizationKey"
+
+
+def refuse_own_key(order: Order, identifier: str) -> None:
+    """Refuses what would lock a charger out: to set the key that it logs in with, past what knows it here.
+
+    Raises:
+        RegistryError: it would; its text has no secret.
+    """
+    told = order.message
+    if isinstance(told, ChangeConfigurationRequest) and told.key.strip().casefold() == KEY.casefold():
+        text = (
+            f"{KEY} is what {identifier} logs in with; it gets another, and is not locked out, with: "
+            f"solarocpp charger rotate-key {identifier}"
+        )
+        raise RegistryError("instruction", KEY, text)
+
 
 NO_EFFECT_S: Final = 180.0
 """A charger that takes a key drops its link and dials again with it (A01); one with a Linux inside that restarts for

@@ -6,7 +6,7 @@ recorded with the next commit, and said again at the next boot if that one fails
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from solarocpp.central_system.context import Context, Handler, Scene, nothing_observed
 from solarocpp.ocpp.messages import (
@@ -16,7 +16,7 @@ from solarocpp.ocpp.messages import (
     HeartbeatConfirmation,
     HeartbeatRequest,
 )
-from solarocpp.registry.entities import Charger
+from solarocpp.registry.entities import CHARGER_DETAILS, Charger
 from solarocpp.store.effects import ChargerDescribed, ConnectorsCounted, Effect
 
 CONNECTOR_COUNT_KEY = "NumberOfConnectors"
@@ -36,16 +36,7 @@ def _observe_boot(
     request: BootNotificationRequest, _confirmation: BootNotificationConfirmation, scene: Scene
 ) -> Sequence[Effect]:
     described = ChargerDescribed(
-        charger_id=scene.charger.charger_id,
-        vendor=request.charge_point_vendor,
-        model=request.charge_point_model,
-        charge_point_serial_number=request.charge_point_serial_number,
-        charge_box_serial_number=request.charge_box_serial_number,
-        firmware_version=request.firmware_version,
-        iccid=request.iccid,
-        imsi=request.imsi,
-        meter_type=request.meter_type,
-        meter_serial_number=request.meter_serial_number,
+        scene.charger.charger_id, request.charge_point_vendor, request.charge_point_model, **_details(request)
     )
     # After a power cut sessions end late or never (Q60). Many firmwares say this too when asked to, or
     # at each reconnect (Q57), so it is a suspicion and no more.
@@ -63,18 +54,11 @@ def _observe_boot(
 
 def description_of(charger: Charger) -> ChargerDescribed:
     """Gives what the registry holds of a charger's last boot, for comparison."""
-    return ChargerDescribed(
-        charger_id=charger.charger_id,
-        vendor=charger.vendor,
-        model=charger.model,
-        charge_point_serial_number=charger.charge_point_serial_number,
-        charge_box_serial_number=charger.charge_box_serial_number,
-        firmware_version=charger.firmware_version,
-        iccid=charger.iccid,
-        imsi=charger.imsi,
-        meter_type=charger.meter_type,
-        meter_serial_number=charger.meter_serial_number,
-    )
+    return ChargerDescribed(charger.charger_id, charger.vendor, charger.model, **_details(charger))
+
+
+def _details(said: BootNotificationRequest | Charger) -> Mapping[str, str | None]:
+    return {name: getattr(said, name) for name in CHARGER_DETAILS}
 
 
 def _decide_heartbeat(_request: HeartbeatRequest, context: Context) -> HeartbeatConfirmation:

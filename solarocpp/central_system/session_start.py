@@ -85,6 +85,7 @@ def _observe(
         token=request.id_tag,
         started=plausible or scene.received,
         meter_start_wh=_meter_start_wh(request),
+        received=scene.received,
     )
     effects: list[Effect] = []
     if plausible is None:

@@ -1,16 +1,16 @@
 """Whether something came of what a charger accepted: what would show it, and what that says (Q75, Q78, Q105). Pure.
 
-    RemoteStart   a session, or a connector that prepares for one
+    RemoteStart   a session, or a connector that begins to prepare for one
     Reset         a new link, or a boot
     a limit       readings: what the charger offers the car, or what the car takes
 
 `accepted, no effect` is said where nothing came that must have come, or where a reading contradicts. Where a limit is
-above what the car takes anyway nobody can see whether it is kept, and that is what is said then.
+above what the car takes anyway, or another profile may hold, nobody can see whether it is kept, and that is said then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final, Literal, NamedTuple
 
@@ -41,6 +41,7 @@ _BACKLOG: Final = timedelta(minutes=5)
 """A reading this old when it comes was taken before, and kept while the charger was offline."""
 
 _LOCATIONS: Final = ("Body", "Cable", "EV", "Inlet", "Outlet")
+_IN_SESSION: Final = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
 _PHASES: Final = ("_a", "_b", "_c")
 
 
@@ -100,13 +101,19 @@ def sought_effect(request: OcppMessage, charger: ChargerFacts, connector_count: 
             return None
 
 
-def shows_start(sought: StartSought, effect: Effect) -> bool:
-    """Tells whether what a charger said is the start that was sought."""
+def shows_start(sought: StartSought, effect: Effect, before: str | None = None) -> bool:
+    """Tells whether what a charger said is the start that was sought; `before` is what its connector was until then.
+
+    A status says so only where it is another: chargers repeat theirs, after a boot all of them, and a car that was
+    plugged in all the time, or somebody else's session that pauses, is no effect of ours.
+    """
     match effect:
         case SessionStarted():
             return sought.connector_id in {None, effect.connector_id}
-        case ConnectorStatusChanged(status="Preparing" | "Charging" | "SuspendedEV" | "SuspendedEVSE"):
-            return sought.connector_id in {None, effect.connector_id}
+        case ConnectorStatusChanged() if sought.connector_id in {None, effect.connector_id}:
+            if effect.status == "Preparing":
+                return before != "Preparing"
+            return effect.status in _IN_SESSION and before not in _IN_SESSION
         case _:
             return False
 
@@ -163,14 +170,33 @@ def _read(
     return properties.get("wattsOffered"), properties.get(name, total), limit
 
 
-def missing_effect(sought: Sought, contradiction: str = "", *, interrupted: bool = False) -> str:
+def surely_holds(profile: ChargingProfile, installed: Sequence[ChargingProfile]) -> bool:
+    """Tells whether a profile prevails whichever connector is meant, by all that the charger has (OCPP 1.6 §3.13.2).
+
+    Not if it was replaced or cleared; of two of one level one is of connector 0, and chargers differ in which holds.
+    """
+    purpose, level = profile.charging_profile_purpose, profile.stack_level
+    others = [each for each in installed if each.charging_profile_id != profile.charging_profile_id]
+    return profile in installed and not any(
+        (each.charging_profile_purpose == purpose and each.stack_level >= level)
+        or (each.charging_profile_purpose == "TxProfile" and purpose == "TxDefaultProfile")
+        for each in others
+    )
+
+
+def missing_effect(
+    sought: Sought, contradiction: str = "", *, interrupted: bool = False, outranked: bool = False
+) -> str:
     """Says that nothing came of it, or that nobody can tell.
 
     Args:
         sought: what was looked for.
         contradiction: what the last reading said against it.
+        outranked: whether another profile may hold in place of a limit.
         interrupted: whether the server was down in between, so that it may have come unseen.
     """
+    if contradiction and outranked:
+        return f"accepted; {contradiction}, but another profile may hold by now"
     if contradiction:
         return f"accepted, no effect after {sought.within_s:g} s: {contradiction}"
     if isinstance(sought, LimitSought):

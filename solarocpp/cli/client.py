@@ -55,7 +55,7 @@ class _Place:
     opened = False
     """Whether a server has told anything yet."""
     pause_s = 0.0
-    """How long was waited before the last look for a server that had ended; 0: it is there."""
+    """How long was waited before the last look for a server that had ended; 0: it has told something since."""
 
 
 class Api:
@@ -206,9 +206,10 @@ class Api:
                     self._decode(source.response)
                 if once_open is not None and not place.opened:
                     await once_open()
-                place.opened, place.pause_s = True, 0.0
+                place.opened = True
                 async with aclosing(source.aiter_sse()) as told:
                     async for each in told:
+                        place.pause_s = 0.0
                         place.last_id = each.id or place.last_id
                         if each.data:
                             show({"kind": each.event, **msgspec.json.decode(each.data)})

@@ -74,7 +74,7 @@ async def _arrived(api: Api, number: int, instruction: int, timeout_s: float, sh
         row: Row = await api.get("transfers", str(number), wait=wait_s)
         if row["state"] == "done":
             return row
-        if row["state"] == "failed":
+        if row["state"] == "failed" and said["state"] == "completed":  # before, the answer may say more
             return f"{said['charger']} gave up: {row['remark']}. It may try again: solarocpp transfer list"
         show("bytes" if row["bytes"] else f"waiting for {said['charger']}", row["bytes"], row["size"] or row["bytes"])
         left_s -= wait_s

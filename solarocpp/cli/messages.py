@@ -18,6 +18,12 @@ from solarocpp.errors import Unreachable, WrongUsage
 DEFAULT_LIMIT = 100
 # What a charger says is mostly shorter; MeterValues of three phases take ten times that. json and csv have all of it.
 SHOWN = 100
+# A server numbers what happens to everybody, and only while it runs. How many of them this reader would have seen, once
+# they are gone, nobody has counted.
+MISSED = (
+    "some may be missing here, uncounted: the server started again or no longer has them; "
+    "see solarocpp ledger and events"
+)
 
 Line = Annotated[Literal["table", "json"], Parameter(help="table (lines for people) or json (an object a line).")]
 Identity = Annotated[str, Parameter(help="Charge point identity.")]
@@ -76,7 +82,7 @@ def _what(happening: Mapping[str, Any]) -> str:
             return f"{arrow} {happening['action']} {shortened(said)}  answer {shortened(answered)}"
         case "lost":
             known = happening["lost"] is not None
-            return f"{happening['lost']} were lost: they came too fast" if known else "what was missed is in the tables"
+            return f"{happening['lost']} were lost: they came too fast" if known else MISSED
         case "link" | "event" | "instruction":
             return f"* {happening['name']}: {happening['message']}"
         case kind:

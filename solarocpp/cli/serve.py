@@ -88,7 +88,9 @@ class Kept:
         "forever"
     )
     keep_event: Annotated[str, Parameter(help="What happened, and past values of configuration keys.")] = "1y"
-    keep_instruction: Annotated[str, Parameter(help="What chargers were told, from its end; reservations.")] = "30d"
+    keep_instruction: Annotated[
+        str, Parameter(help="What chargers were told, from its end; reservations, file transfers.")
+    ] = "30d"
     snapshot_every: Annotated[str, Parameter(help="Between two copies of the store, or off.")] = "off"
     snapshot_keep: Annotated[int, Parameter(help="So many of these copies; the oldest goes.")] = 7
 

@@ -134,10 +134,13 @@ def summary_lines(site: Site) -> list[str]:
     hours = (site.clock.now() - site.start).total_seconds() / 3600
     lines.append(f"{now.sessions} sessions, {now.energy_wh / 1000:.1f} kWh in {hours:.1f} simulated hours.")
     if power := [watts for _, watts in site.power]:
-        lines.append(f"Site power, at most {max(power) / 1000:.1f} kW:  {sparkline(power)}")
+        noted = (site.clock.now() - site.power[0][0]).total_seconds() / 3600
+        # A site notes the last two days only; the highest of them need not be the highest of a longer run.
+        when = f" of the last {noted:.0f} hours" if noted < hours - 1 else ""
+        lines.append(f"Site power{when}, at most {max(power) / 1000:.1f} kW:  {sparkline(power)}")
     if now.tags_refused:
         lines.append(
-            f"{now.tags_refused} cars were sent away: the central system does not accept the id tags "
+            f"Cars sent away: {now.tags_refused}. The central system does not accept the id tags "
             f"{', '.join(site.plan.tags()[:3])}, ... (allow them there, or name others with --tag)."
         )
     if now.dropped:

@@ -44,7 +44,7 @@ from solarocpp.gateway.services import Services
 from solarocpp.gateway.throttle import MOST_WAITING, Throttle, TooMany, Who, address_key
 from solarocpp.gateway.tls import TlsKeeper
 from solarocpp.gateway.url_profiles import HIDDEN
-from solarocpp.registry import Charger, ChargerChanged, Credential, CredentialChanged
+from solarocpp.registry import Charger, ChargerChanged, ChargerKey, Credential, CredentialChanged
 from solarocpp.store.effects import EventHappened
 
 ANSWER_DEADLINE_S: Final = 2.0
@@ -187,15 +187,16 @@ class Gateway:
         full = self._room.refusal(admitted.charger.charger_id, peer.host)
         if full is not None:
             return full
-        if credential is not None and registry.brings_new_key(credential, claim.password, claim.identifier):
-            await self._adopt_key(admitted.charger)
+        new = None if credential is None else registry.new_key_of(admitted.charger, credential, claim.password)
+        if new is not None:
+            await self._adopt_key(admitted.charger, new)
         return admitted
 
-    async def _adopt_key(self, charger: Charger) -> None:
+    async def _adopt_key(self, charger: Charger, new: ChargerKey) -> None:
         """Ends the rotation of a key: whoever comes with the new one needs the old one no more."""
         now = self._services.clock()
         try:
-            key = await self._services.registry.adopt_key(charger.charger_id, now=now)
+            key = await self._services.registry.adopt_key(new, now=now)
         except StoreError as exc:  # both stay right, and its next link is another occasion
             log.warning("charger_key_not_stored", identifier=charger.identifier, reason=str(exc))
             return

@@ -1,12 +1,13 @@
 """Our CALLs over one link: one in flight, each with a deadline, each ending with an answer or a reason.
 
 They take the same way out as the answers to theirs and wait for nobody's answer but their own. What a
-charge point answers is recorded like what it says, and may change what we know of it.
+charge point answers is recorded like what it says, errors too, and may change what we know of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import structlog
 import trio
@@ -14,11 +15,12 @@ import trio
 from solarocpp.errors import CallExpired, CallFailed, CallRefused, NotConnected, ProtocolViolation
 from solarocpp.gateway.services import Services
 from solarocpp.ocpp.decoding import decode_confirmation, encode_as_told, encode_payload
-from solarocpp.ocpp.frames import CallError, CallResult, format_call, format_result
+from solarocpp.ocpp.frames import CallError, CallResult, format_call, format_error, format_result
 from solarocpp.ocpp.messages import OcppMessage
-from solarocpp.ocpp.redaction import without_secrets
+from solarocpp.ocpp.redaction import REDACTED, is_secret_key, secret_texts, without_secrets
 from solarocpp.ocpp.rpc import RpcPeer, Ticket
 from solarocpp.registry import Charger
+from solarocpp.store.effects import Effect
 from solarocpp.store.ledger import Exchange
 
 log = structlog.get_logger()
@@ -141,15 +143,20 @@ class OutgoingCalls:
         self, ticket: Ticket, request: OcppMessage, result: CallResult | CallError, text: str
     ) -> OcppMessage | CallFailed:
         if isinstance(result, CallError):
+            self._record(ticket, request, _refusal_told(ticket, request, result, text))
             return CallRefused(self._identifier, ticket.action, result.code, result.description, result.details)
         try:
             confirmation = decode_confirmation(ticket.action, result.payload).message
         except ProtocolViolation as violation:
+            self._record(ticket, request, _unreadable_told(ticket, request, text))
             return CallRefused(self._identifier, ticket.action, violation.code, violation.description)
-        self._record(ticket, request, confirmation, text)
+        self._record(ticket, request, _told(ticket, confirmation, text), confirmation)
         return confirmation
 
-    def _record(self, ticket: Ticket, request: OcppMessage, confirmation: OcppMessage, text: str) -> None:
+    def _record(
+        self, ticket: Ticket, request: OcppMessage, answer: str, confirmation: OcppMessage | None = None
+    ) -> None:
+        """Writes down what was asked and answered, and what that changes; without `confirmation`, nothing."""
         services = self._services
         received = services.clock()
         try:
@@ -157,18 +164,24 @@ class OutgoingCalls:
         except KeyError:
             return  # removed while it answered
         shown = without_secrets(request)  # what a replay will see, so it gives the same effects
-        effects = services.central.learn(facts, shown, confirmation, received)
-        asked = format_call(ticket.unique_id, ticket.action, encode_payload(shown))
+        effects = () if confirmation is None else services.central.learn(facts, shown, confirmation, received)
         exchange = Exchange(
             received=received,
             charger=facts,
             direction="out",
             action=ticket.action,
-            request=asked.decode(),
-            answer=_told(ticket, confirmation, text),
+            request=format_call(ticket.unique_id, ticket.action, encode_payload(shown)).decode(),
+            answer=answer,
         )
-        services.store.record(exchange, effects)
-        services.roster.note_effects(self._charger_id, effects)
+        services.store.record(exchange, effects, partial(self._note_recorded, ticket, effects))
+
+    def _note_recorded(self, ticket: Ticket, effects: Sequence[Effect], committed: bool) -> None:  # noqa: FBT001 the store's callback
+        """Tells what an answer changed once that is durable; what could not be recorded changes nothing."""
+        if committed:
+            self._services.roster.note_effects(self._charger_id, effects)
+            return
+        self._services.central.undo(effects)
+        log.error("answer_not_stored", identifier=self._identifier, action=ticket.action, unique_id=ticket.unique_id)
 
 
 def action_of(request: OcppMessage) -> str:
@@ -180,3 +193,21 @@ def _told(ticket: Ticket, confirmation: OcppMessage, text: str) -> str:
     """Gives an answer as it came, but for secrets: some chargers tell their whole configuration, passwords included."""
     plain = without_secrets(confirmation)
     return text if plain is confirmation else format_result(ticket.unique_id, encode_as_told(plain)).decode()
+
+
+def _refusal_told(ticket: Ticket, request: OcppMessage, refusal: CallError, text: str) -> str:
+    """Gives a CALLERROR as it came, unless it may quote a secret of what it answers: then without, and no details."""
+    secrets = secret_texts(request)
+    if not secrets:
+        return text
+    code, description = refusal.code, refusal.description
+    for secret in secrets:
+        code, description = code.replace(secret, REDACTED), description.replace(secret, REDACTED)
+    return format_error(ticket.unique_id, code, description).decode()
+
+
+def _unreadable_told(ticket: Ticket, request: OcppMessage, text: str) -> str:
+    """Gives an answer that cannot be read as it came, unless there may be a secret in it: nobody can tell where."""
+    if secret_texts(request) or is_secret_key(text) or "://" in text:
+        return format_result(ticket.unique_id, b'{"unreadable":"%b"}' % REDACTED.encode()).decode()
+    return text

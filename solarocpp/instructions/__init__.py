@@ -3,6 +3,7 @@
     queue       unfinished instructions in memory, every change written through before anybody acts on it
     delivery    a task for each charger with work: one CALL in flight, in order, when the charger can be told
     sightings   whether something came of what was accepted
+    hindsight   what the store tells for that
     key_rotations  keys that chargers log in with: both are right until one is used
     local_lists who is told by itself: chargers that keep a list of id tags
 

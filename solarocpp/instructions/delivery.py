@@ -4,12 +4,14 @@
                                               yes: `executing` on disk -> CALL -> what the outcome makes of it
 
 One charger's silence holds up nobody else, and its own queue for a deadline at most. A disk that refuses is tried again
-every second: nothing is sent that is not written down, and nothing that was answered is forgotten.
+every second: nothing is sent that is not written down, and nothing that was answered is forgotten. A defect of ours
+ends the instruction it concerns, and no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
@@ -26,13 +28,15 @@ from solarocpp.central_system.instructions import (
     outcome_of_failure,
     read_order,
 )
-from solarocpp.central_system.signs import SEEN, Sought, missing_effect, sought_effect
-from solarocpp.errors import CallFailed, LocalProtocolError, RegistryError, StoreError
+from solarocpp.central_system.signs import SEEN, LimitSought, Sought, missing_effect, sought_effect, surely_holds
+from solarocpp.errors import CallFailed, LocalProtocolError, QueryInterrupted, RegistryError, StoreError
+from solarocpp.instructions.hindsight import installed_profiles, last_statuses, unwatched
 from solarocpp.instructions.links import Links, Presence
 from solarocpp.instructions.queue import InstructionQueue
 from solarocpp.instructions.sightings import Sighting, Sightings
 from solarocpp.ocpp.messages import OcppMessage
 from solarocpp.registry import ChargerChanged, CredentialChanged, Registry
+from solarocpp.store import Store
 
 __all__ = ["Delivery", "Links", "Presence"]
 
@@ -43,6 +47,8 @@ one that did boot says so in the first seconds."""
 RETRY_S: Final = 1.0
 """Between two tries to write, as the store does itself."""
 
+DEFECT: Final = "a defect of solarocpp ended it; the log has it as instruction_failed"
+
 log = structlog.get_logger()
 
 
@@ -50,9 +56,10 @@ class Delivery:
     """Sends what is in the queue; `run` it while something listens for chargers."""
 
     def __init__(
-        self, queue: InstructionQueue, links: Links, registry: Registry, clock: Callable[[], datetime]
+        self, queue: InstructionQueue, links: Links, registry: Registry, store: Store, clock: Callable[[], datetime]
     ) -> None:
         self._queue = queue
+        self._store = store
         self._links = links
         self._registry = registry
         self._clock = clock
@@ -60,6 +67,8 @@ class Delivery:
         self._bells: dict[int, trio.Event] = {}
         self._attempts: dict[int, tuple[int, int]] = {}
         """By charger: which instruction was sent last, and how often."""
+        self._failed: dict[int, int] = {}
+        """By charger: the instruction that a defect of ours ended, until that is on disk."""
         self._nursery: trio.Nursery | None = None
         self._stopping = False
         self._idle = trio.Event()
@@ -126,9 +135,17 @@ class Delivery:
                 except StoreError as exc:
                     self._log_unstored(head, exc)
                     await trio.sleep(RETRY_S)
+                except Exception:
+                    # A catch point beside those for what chargers say (`call_failed`, `link_failed`). Out of this task
+                    # a defect would end the server, and each one after it: the instruction is still in its queue.
+                    log.exception("instruction_failed", instruction=head.instruction_id, action=head.action)
+                    if self._failed.get(charger_id) == head.instruction_id:
+                        await trio.sleep(RETRY_S)  # what fails is to write that it failed
+                    self._failed[charger_id] = head.instruction_id
         finally:
             del self._bells[charger_id]
             self._attempts.pop(charger_id, None)
+            self._failed.pop(charger_id, None)
 
     async def _take_step(self, head: Instruction) -> None:
         """Takes the first instruction of a charger one step on.
@@ -137,6 +154,9 @@ class Delivery:
             StoreError: the step could not be written, and was not taken.
         """
         now = self._clock()
+        if self._failed.get(head.charger_id) == head.instruction_id:
+            await self._queue.change(head, Outcome("declined", error=DEFECT))
+            return
         try:
             charger = self._registry.charger(head.charger_id)
         except KeyError:
@@ -222,18 +242,23 @@ class Delivery:
     async def _look_on(self) -> None:
         """Looks on for what chargers accepted before this server was started, for as long as it would have."""
         now = self._clock()
-        for ended, started in await self._queue.unwatched():
-            try:
-                sought = self._sought(ended, read_order(ended.action, ended.payload.encode()).message)
-            except RegistryError:  # an earlier version took it in
-                continue
-            if sought is None or self._nursery is None:
-                continue
-            sighting = self._sightings.begin(ended.charger_id, sought, resumed=True)
-            if started:
-                sighting.seen.set()
-            left_s = sought.within_s - (now - ended.status_date).total_seconds()
-            self._nursery.start_soon(self._watch, ended, sighting, max(0.0, left_s))
+        self._sightings.learn(await last_statuses(self._store))
+        for ended, started in await unwatched(self._store, now):
+            with _defect_kept_to(ended):
+                self._look_on_for(ended, now, started=started)
+
+    def _look_on_for(self, ended: Instruction, now: datetime, *, started: bool) -> None:
+        try:
+            sought = self._sought(ended, read_order(ended.action, ended.payload.encode()).message)
+        except RegistryError:  # an earlier version took it in
+            return
+        if sought is None or self._nursery is None:
+            return
+        sighting = self._sightings.begin(ended.charger_id, sought, resumed=True)
+        if started:
+            sighting.seen.set()
+        left_s = sought.within_s - (now - ended.status_date).total_seconds()
+        self._nursery.start_soon(self._watch, ended, sighting, max(0.0, left_s))
 
     async def _watch(self, ended: Instruction, sighting: Sighting, seconds: float) -> None:
         """Waits for what was accepted to be seen, and writes down whether it was."""
@@ -242,15 +267,30 @@ class Delivery:
                 await sighting.seen.wait()
         finally:
             self._sightings.end(sighting)
-        if sighting.seen.is_set():
-            effect = SEEN
-        else:
-            effect = missing_effect(sighting.sought, sighting.contradiction, interrupted=sighting.resumed)
-        try:
-            await self._queue.note_effect(ended, effect)
-        except StoreError as exc:
-            self._log_unstored(ended, exc)
+        with _defect_kept_to(ended):
+            try:
+                effect = SEEN if sighting.seen.is_set() else await self._missing(sighting)
+                await self._queue.note_effect(ended, effect)
+            except (StoreError, QueryInterrupted) as exc:
+                self._log_unstored(ended, exc)
+
+    async def _missing(self, sighting: Sighting) -> str:
+        """Says that nothing came of something; not that a limit is broken in whose place another may hold."""
+        sought, contradiction = sighting.sought, sighting.contradiction
+        outranked = False
+        if contradiction and isinstance(sought, LimitSought):
+            outranked = not surely_holds(sought.profile, await installed_profiles(self._store, sighting.charger_id))
+        return missing_effect(sought, contradiction, interrupted=sighting.resumed, outranked=outranked)
 
     @staticmethod
-    def _log_unstored(instruction: Instruction, error: StoreError) -> None:
+    def _log_unstored(instruction: Instruction, error: Exception) -> None:
         log.warning("instruction_not_stored", instruction=instruction.instruction_id, reason=str(error))
+
+
+@contextmanager
+def _defect_kept_to(ended: Instruction) -> Iterator[None]:
+    """Has a defect of ours end the look at what came of one instruction, and nothing else."""
+    try:
+        yield
+    except Exception:
+        log.exception("instruction_failed", instruction=ended.instruction_id, action=ended.action)

@@ -66,12 +66,14 @@ class KeyRotations:
         self._store = store
         self._clock = clock
         self._changed: dict[int, trio.Event] = {}
-        self._given_up: int | None = None
+        self._given_up: set[int] = set()
+        """Instructions that are being taken back since their keys are."""
+        self._settling = trio.Lock()
         self._unsettled = self._find_unsettled()
         queue.on_ended.append(self._heed_end)
         registry.watch(self._heed_change)
         for key in registry.own_keys():
-            queue.withdraw(key.instruction_id, _ADOPTED)
+            self._withdraw(key)
 
     async def begin(
         self, charger: Charger, *, key: str | None = None, requested_by: str, expires: datetime | None = None
@@ -115,14 +117,17 @@ class KeyRotations:
             what = "is told no new key" if state == "coming" else "has no key of its own"
             raise RegistryError("key", charger.identifier, f"{charger.identifier} {what}.", status=404)
         with trio.CancelScope(shield=True):
-            telling = self._queue.get(key.instruction_id)
+            telling = self._unended(key)
             if telling is not None and not telling.final:
                 if telling.state == "executing":
                     text = f"{charger.identifier} is told the key now; give it up once it has answered."
                     raise RegistryError("key", charger.identifier, text, status=409)
                 # First this: a key that is sent when nobody knows it any more locks the charger out.
-                self._given_up = key.instruction_id
-                await self._queue.cancel(key.instruction_id, requested_by=requested_by)
+                self._given_up.add(key.instruction_id)
+                try:
+                    await self._queue.cancel(key.instruction_id, requested_by=requested_by)
+                finally:
+                    self._given_up.discard(key.instruction_id)
             await self._registry.drop_key(charger.charger_id, state)
             await self._tell("charger_key_dropped", charger, f"the {state} key was given up", by=requested_by)
 
@@ -130,7 +135,7 @@ class KeyRotations:
         """Tells how far the key of a charger is."""
         await self.settle()
         coming = self._registry.charger_key(charger.charger_id, "coming")
-        telling = None if coming is None else await self._telling(coming.instruction_id)
+        telling = None if coming is None else await self._telling(coming)
         idle_s = None
         if coming is not None and coming.status == "accepted" and coming.status_date is not None:
             idle_s = (self._clock() - coming.status_date).total_seconds()
@@ -146,14 +151,15 @@ class KeyRotations:
 
     async def settle(self) -> None:
         """Does what the process before did not come to."""
-        while self._unsettled:
-            key, telling = self._unsettled[-1]
-            if key == self._registry.charger_key(key.charger_id, "coming"):
-                if telling is None:
-                    await self._registry.drop_key(key.charger_id, "coming")  # nobody was told
-                else:
-                    await self._settle(key, telling)
-            self._unsettled.pop()
+        async with self._settling:
+            while self._unsettled:
+                key, telling = self._unsettled[-1]
+                if key == self._registry.charger_key(key.charger_id, "coming"):
+                    if telling is None:
+                        await self._registry.drop_key(key.charger_id, "coming")  # nobody was told
+                    else:
+                        await self._settle(key, telling)
+                self._unsettled.pop()
 
     # -- inside
 
@@ -161,16 +167,17 @@ class KeyRotations:
         """Finds coming keys whose instruction has ended, or was never written, without their knowing."""
         found: list[tuple[ChargerKey, Instruction | None]] = []
         for key in self._registry.coming_keys():
-            if key.status is not None or self._queue.get(key.instruction_id) is not None:
+            if key.status is not None or self._unended(key) is not None:
                 continue
             rows = self._store.read_now(partial(select_instructions, kind=Instruction, number=key.instruction_id))
-            if rows or self._clock() - key.created < _BEGINNING:
-                found.append((key, rows[0] if rows else None))
+            telling = next((row for row in rows if _tells(row, key)), None)
+            if telling is not None or self._clock() - key.created < _BEGINNING:
+                found.append((key, telling))
         return found
 
     async def _heed_end(self, instruction: Instruction) -> None:
         coming = self._registry.charger_key(instruction.charger_id, "coming")
-        if coming is not None and coming.instruction_id == instruction.instruction_id != self._given_up:
+        if coming is not None and _tells(instruction, coming) and instruction.instruction_id not in self._given_up:
             await self._settle(coming, instruction)
 
     async def _settle(self, coming: ChargerKey, telling: Instruction) -> None:
@@ -189,12 +196,21 @@ class KeyRotations:
         if isinstance(change, ChargerChanged):
             own = self._registry.charger_key(change.charger_id, "own")
             if own is not None:
-                self._queue.withdraw(own.instruction_id, _ADOPTED)
+                self._withdraw(own)
             self._changed.pop(change.charger_id, trio.Event()).set()
 
-    async def _telling(self, number: int) -> Instruction | None:
-        rows = await self._store.read(partial(select_instructions, kind=Instruction, number=number))
-        return rows[0] if rows else None
+    def _withdraw(self, own: ChargerKey) -> None:
+        if self._unended(own) is not None:
+            self._queue.withdraw(own.instruction_id, _ADOPTED)
+
+    def _unended(self, key: ChargerKey) -> Instruction | None:
+        """Gives the instruction that tells a key, if it has not ended."""
+        found = self._queue.get(key.instruction_id)
+        return found if found is not None and _tells(found, key) else None
+
+    async def _telling(self, key: ChargerKey) -> Instruction | None:
+        rows = await self._store.read(partial(select_instructions, kind=Instruction, number=key.instruction_id))
+        return next((row for row in rows if _tells(row, key)), None)
 
     async def _tell(self, name: str, charger: Charger, text: str, *, by: str) -> None:
         data: dict[str, str | int | float | bool | None] = {"cp": charger.identifier, "by": by}
@@ -202,3 +218,16 @@ class KeyRotations:
         event = EventHappened(self._clock(), name, charger.identifier, message, data, charger.account_id)
         await self._store.write(lambda con: insert_events(con, [event]))
         self._store.show_effects([event])
+
+
+def _tells(instruction: Instruction, key: ChargerKey) -> bool:
+    """Tells whether an instruction is the one that tells a key.
+
+    Its number alone does not say: where a copy took the place of the store, numbers come again, and the secrets beside
+    it are of later.
+    """
+    return (
+        (instruction.instruction_id, instruction.charger_id) == (key.instruction_id, key.charger_id)
+        and instruction.action == "ChangeConfiguration"
+        and abs(instruction.created - key.created) < _BEGINNING
+    )

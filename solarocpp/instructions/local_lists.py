@@ -39,7 +39,7 @@ from solarocpp.ocpp.messages import (
 from solarocpp.registry import Charger, Registry
 from solarocpp.store import Store
 from solarocpp.store.instructions import select_instructions
-from solarocpp.store.local_lists import LocalList, note_list_problem, select_local_lists, want_local_list
+from solarocpp.store.local_lists import LocalList, note_list_look, select_local_lists, want_local_list
 
 SETTLE_S: Final = 5.0
 """Who enters a hundred id tags makes one list of it, not a hundred."""
@@ -82,8 +82,9 @@ class LocalLists:
         self._links = links
         self._clock = clock
         self._settle_s = settle_s
-        self._wanted = {row.charger_id for row in store.read_now(select_local_lists) if row.wanted}
-        self._leaving: set[int] = set()
+        lists = store.read_now(select_local_lists)
+        self._wanted = {row.charger_id for row in lists if row.wanted}
+        self._leaving = {row.charger_id for row in lists if row.leaving}
         """Chargers whose list is to be emptied, since it is not wanted any more."""
         self._booted: dict[int, tuple[object, int]] = {}
         """By charger, the link and boot of the last look at what it has."""
@@ -101,7 +102,7 @@ class LocalLists:
             task_status.started()
             try:
                 while True:
-                    for charger_id in list(self._wanted):
+                    for charger_id in self._wanted | self._leaving:
                         self._attend(charger_id)
                     await trio.sleep(EVERY_S)
             finally:
@@ -176,7 +177,9 @@ class LocalLists:
                 self._leaving.discard(charger_id)
         except _Unsendable as exc:
             problem = str(exc)
-        await self._store.write(partial(note_list_problem, charger_id=charger_id, problem=problem))
+        await self._store.write(
+            partial(note_list_look, charger_id=charger_id, problem=problem, leaving=charger_id in self._leaving)
+        )
 
     async def _bring(self, charger: Charger, *, looked: bool) -> str | None:
         """Brings a charger its list; gives what is not perfect about it.

@@ -31,7 +31,6 @@ from solarocpp.central_system.instructions import (
     outcome_of_restart,
     read_order,
 )
-from solarocpp.central_system.signs import WATCHED
 from solarocpp.errors import RegistryError, StoreError
 from solarocpp.instructions.announcements import event_of, events_of
 from solarocpp.instructions.key_rotations import KeyRotations
@@ -47,10 +46,8 @@ from solarocpp.store.instructions import (
     insert_instruction_secret,
     insert_instructions,
     next_instruction_id,
-    select_began_since,
     select_instruction_secrets,
     select_instructions,
-    select_unwatched,
     update_instructions,
 )
 from solarocpp.store.registry import Connection
@@ -64,8 +61,6 @@ USUAL_EXPIRY: Final = timedelta(days=1)
 LONGEST_EXPIRY: Final = timedelta(days=30)
 """For a charger in a garage that is closed for a month."""
 
-LOOKED_BACK: Final = timedelta(days=1)
-"""What was accepted before, and was looked for when the server ended, is of no interest to anybody any more."""
 
 UNFINISHED: Final = frozenset(TRANSITIONS) - FINAL
 
@@ -79,7 +74,7 @@ class _Batch:
         self.rows: dict[int, Instruction] = {}
         self.events: list[EventHappened] = []
         self.written = False
-        self.error: StoreError | None = None
+        self.error: Exception | None = None
 
 
 class InstructionQueue:
@@ -138,6 +133,11 @@ class InstructionQueue:
         return message
 
     @property
+    def unfinished(self) -> int:
+        """How many have not ended: those that wait for their charger too."""
+        return len(self._open)
+
+    @property
     def executing(self) -> int:
         """How many are on their way."""
         return sum(instruction.state == "executing" for instruction in self._open.values())
@@ -148,19 +148,6 @@ class InstructionQueue:
         if ended is not None:
             with trio.move_on_after(seconds):
                 await ended.wait()
-
-    async def unwatched(self) -> list[tuple[Instruction, bool]]:
-        """Lists what was accepted not long ago and nobody saw the end of, and whether a session began since."""
-        since = self._clock() - LOOKED_BACK
-
-        def ask(con: Connection) -> list[tuple[Instruction, bool]]:
-            rows = select_unwatched(con, Instruction, WATCHED, since)
-            return [
-                (row, row.action == "RemoteStartTransaction" and select_began_since(con, row.instruction_id))
-                for row in rows
-            ]
-
-        return await self._store.read(ask)
 
     def withdraw(self, number: int, reason: str) -> None:
         """Has an instruction declined rather than sent, or sent again; what is on its way now ends as it does."""
@@ -281,7 +268,7 @@ class InstructionQueue:
         self._open[number] = after  # at once: nobody may act on the state before
         try:
             await self._write(after, events_of(after, now, requested_by))
-        except StoreError:
+        except Exception:
             if self._open.get(number) is after:  # nobody has moved it on meanwhile
                 self._open[number] = instruction
             self._announce(instruction.charger_id)
@@ -346,12 +333,14 @@ class InstructionQueue:
         if not numbers:
             del self._of_charger[instruction.charger_id]
         self._withdrawn.pop(number, None)
-        for heed in self.on_ended:
-            # What is not written down now is at the next start: the instruction has ended all the same.
-            with contextlib.suppress(StoreError):
-                await heed(instruction)
-        self._ended.pop(number).set()
-        self._announce(instruction.charger_id)
+        try:
+            for heed in self.on_ended:
+                # What is not written down now is at the next start: the instruction has ended all the same.
+                with contextlib.suppress(StoreError):
+                    await heed(instruction)
+        finally:
+            self._ended.pop(number).set()
+            self._announce(instruction.charger_id)
         if self._secrets.pop(number, None) is not None:
             # If it fails, the next start does it; the instruction has ended all the same.
             with contextlib.suppress(StoreError):
@@ -373,7 +362,7 @@ class InstructionQueue:
                 rows, happened = list(batch.rows.values()), batch.events
                 try:
                     await durably(self._store, partial(_write_changes, instructions=rows, events=happened))
-                except StoreError as exc:
+                except Exception as exc:  # noqa: BLE001 it is raised again, by each who waits for this batch
                     batch.error = exc
                 else:
                     self._store.show_effects(happened)

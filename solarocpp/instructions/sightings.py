@@ -6,7 +6,7 @@ One looks from before the CALL leaves: some chargers begin before they answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import trio
 
@@ -20,7 +20,7 @@ from solarocpp.central_system.signs import (
     sign_of_limit,
 )
 from solarocpp.instructions.links import Links, Presence
-from solarocpp.store.effects import Effect
+from solarocpp.store.effects import ConnectorStatusChanged, Effect
 
 
 class Sighting:
@@ -51,8 +51,14 @@ class Sightings:
     def __init__(self, links: Links) -> None:
         self._links = links
         self._sought: dict[int, list[Sighting]] = {}
+        self._statuses: dict[tuple[int, int], str] = {}
+        """By charger and connector, what it last said it is."""
         links.on_presence.append(self._note_presence)
         links.on_effects.append(self._note_effects)
+
+    def learn(self, statuses: Mapping[tuple[int, int], str]) -> None:
+        """Is told what connectors were before this server was started."""
+        self._statuses = {**statuses, **self._statuses}
 
     def begin(self, charger_id: int, sought: Sought, *, resumed: bool = False) -> Sighting:
         """Looks from now on."""
@@ -75,14 +81,19 @@ class Sightings:
                     sighting.seen.set()
 
     def _note_effects(self, charger_id: int, effects: Sequence[Effect]) -> None:
-        for sighting in self._sought.get(charger_id, ()):
-            match sighting.sought:
-                case StartSought() as start if any(shows_start(start, effect) for effect in effects):
+        sought = self._sought.get(charger_id, ())
+        for sighting in sought:
+            if isinstance(sighting.sought, LimitSought):
+                _note_readings(sighting, sighting.sought, effects)
+        for effect in effects:
+            before = None
+            if isinstance(effect, ConnectorStatusChanged):
+                connector = (charger_id, effect.connector_id)
+                before = self._statuses.get(connector)
+                self._statuses[connector] = effect.status
+            for sighting in sought:
+                if isinstance(sighting.sought, StartSought) and shows_start(sighting.sought, effect, before):
                     sighting.seen.set()
-                case LimitSought() as limit:
-                    _note_readings(sighting, limit, effects)
-                case _:
-                    pass
 
 
 def _note_readings(sighting: Sighting, sought: LimitSought, effects: Sequence[Effect]) -> None:

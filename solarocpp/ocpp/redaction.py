@@ -67,7 +67,10 @@ def _scrubbed(value: object) -> object:
 
 def shown_frame(text: str) -> str:
     """Gives as much of a frame that cannot be read as may be shown: nobody can tell which of its texts is a secret."""
-    return text.partition("{")[0] + REDACTED if is_secret_key(text) else text
+    if not is_secret_key(text) and _scrubbed(text) is text:
+        return text
+    begin, brace, _ = text.partition("{")
+    return begin + REDACTED if brace else REDACTED
 
 
 def is_blanked(message: object) -> bool:

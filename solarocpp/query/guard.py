@@ -249,6 +249,8 @@ def _parse_select(con: duckdb.DuckDBPyConnection, statement: str, begin: int) ->
         decoded = msgspec.json.decode(row[0]) if row else None
     except RecursionError as exc:
         raise SqlRefused("This statement nests too deep; parts of it may go into a WITH.") from exc
+    except msgspec.DecodeError as exc:  # DuckDB writes Infinity, which is no JSON
+        raise SqlRefused("A number in this statement is larger than DOUBLE can hold. Write 'inf'::DOUBLE.") from exc
     match decoded:
         case {"error": False, "statements": [tree]}:
             return tree

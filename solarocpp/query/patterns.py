@@ -112,12 +112,20 @@ def _judge_like(call: Call) -> None:
     if call.name in _LIKE and "_" not in pattern and not call.sizes[0].collected:
         return  # DuckDB looks for one part after the other then
     wildcards = len(_WILDCARDS["GLOB" if word == "GLOB" else "LIKE"].findall(pattern))
-    tries = call.sizes[0].peak ** wildcards / math.factorial(min(wildcards, 20))
+    try:
+        tries = float(call.sizes[0].peak) ** wildcards / math.factorial(min(wildcards, 20))
+    except OverflowError:
+        tries = math.inf
     if tries > _MOST_TRIES or (call.sizes[0].collected and wildcards > 1):
         raise SqlRefused(
             f"{word} {pattern!r} has {wildcards} wildcards, more than a text as long as this may be compared with: "
             f"its time has their number as exponent, and no limit ends it; {_ADVICE}."
         )
+
+
+def _count(digits: str) -> int:
+    """Reads a number of repetitions; thousands of digits, which Python refuses to read, are many."""
+    return int(digits.lstrip("0")[:9] or 0)
 
 
 def _judge_regex(call: Call) -> None:
@@ -129,7 +137,7 @@ def _judge_regex(call: Call) -> None:
         )
     steps = float(len(pattern))
     for low, high in _REPEATED.findall(pattern):
-        steps *= max(int(low or 1), int(high or 1), 1)
+        steps *= max(_count(low), _count(high), 1)
     if call.name == "regexp_replace" and len(call.nodes) > 3:
         steps *= _again(pattern) * (math.inf if call.sizes[0].collected else call.sizes[0].peak)
     if not _bearable(call.sizes[0], steps, _MOST_STATES):

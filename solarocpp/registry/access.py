@@ -17,7 +17,7 @@ from solarocpp.errors import RegistryError
 from solarocpp.registry import rules
 from solarocpp.registry.charger_keys import ChargerKeys
 from solarocpp.registry.durable import durably, inserting, taken
-from solarocpp.registry.entities import DEFAULT_ACCOUNT, ApiToken, Credential, CredentialChanged
+from solarocpp.registry.entities import DEFAULT_ACCOUNT, ApiToken, Charger, ChargerKey, Credential, CredentialChanged
 from solarocpp.registry.orders import CredentialChange, NewCredential, NewToken
 from solarocpp.registry.passwords import (
     PasswordVerifier,
@@ -65,10 +65,11 @@ class AccessRegistry(ChargerKeys):
                     self._passwords.forget(credential)
         return False
 
-    def brings_new_key(self, credential: Credential, password: bytes, identifier: str) -> bool:
-        """Tells whether a charger, whose password was verified, has come with the key that it was told."""
-        accepted = self._accepted(credential, identifier)
-        return len(accepted) > 1 and bool(self._passwords.recall(accepted[1], password))
+    def new_key_of(self, charger: Charger, credential: Credential, password: bytes) -> ChargerKey | None:
+        """Gives the key that a charger was told, if it has come with it; its password was verified."""
+        accepted = self._accepted(credential, charger.identifier)
+        came = len(accepted) > 1 and self._passwords.recall(accepted[1], password)
+        return self.charger_key(charger.charger_id, "coming") if came else None
 
     def token_by_text(self, text: str) -> ApiToken | None:
         """Finds the API token that a program shows, None if it is none of ours; takes microseconds."""

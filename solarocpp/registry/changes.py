@@ -18,6 +18,7 @@ from solarocpp.registry import rules
 from solarocpp.registry.access import AccessRegistry
 from solarocpp.registry.durable import AccountSettings, ChargerSettings, changed, durably, inserting, taken
 from solarocpp.registry.entities import (
+    CHARGER_DETAILS,
     DEFAULT_ACCOUNT,
     Account,
     Authorization,
@@ -42,18 +43,7 @@ from solarocpp.store.configuration import delete_desired, delete_desired_secret
 from solarocpp.store.registry import Connection
 
 # What an order says of a charger word for word.
-_DETAILS: Final = (
-    "connector_count",
-    "charge_point_serial_number",
-    "charge_box_serial_number",
-    "firmware_version",
-    "iccid",
-    "imsi",
-    "meter_type",
-    "meter_serial_number",
-    "supply_phases",
-    "supply_voltage",
-)
+_DETAILS: Final = ("connector_count", *CHARGER_DETAILS, "supply_phases", "supply_voltage")
 
 # A URL template that gives each reconnect another identifier must not fill the table; a site of more
 # chargers than this is registered, or adopted as it comes.

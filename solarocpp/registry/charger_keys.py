@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -33,8 +34,13 @@ class ChargerKeys(DurableRegistry):
 
     def _load(self) -> None:
         super()._load()
-        for key in self._store.secrets.read_now(lambda con: tables.select_all(con, tables.CHARGER_KEY, ChargerKey)):
+        kept = self._store.secrets.read_now(lambda con: tables.select_all(con, tables.CHARGER_KEY, ChargerKey))
+        for key in kept:
             self._keys[key.charger_id] = (*self._keys.get(key.charger_id, ()), key)
+        # Left behind by a process that ended between its two files, when a charger was removed.
+        for charger_id in self._keys.keys() - {charger.charger_id for charger in self.chargers()}:
+            del self._keys[charger_id]
+            self._store.secrets.write_now(partial(_delete_keys, charger_id=charger_id))
 
     def charger_key(self, charger_id: int, state: Literal["coming", "own"]) -> ChargerKey | None:
         """Gives the key a charger has of its own, or the one that it is told."""
@@ -54,7 +60,8 @@ class ChargerKeys(DurableRegistry):
         """Makes a key, or takes the one that is given, beside what is right for the charger now; returns it.
 
         Raises:
-            RegistryError: it is none, there is one coming already, or the charger has no user name to show it with.
+            RegistryError: it is none, there is one coming already, the charger has no user name to show it with, or
+                was removed meanwhile.
             StoreError: it could not be made durable; nothing is different.
         """
         if given is not None and not is_key(given):
@@ -85,11 +92,15 @@ class ChargerKeys(DurableRegistry):
                 kept = [key for key in self._keys[charger_id] if key is not coming]
                 await self._write_keys(charger_id, (*kept, noted))
 
-    async def adopt_key(self, charger_id: int, *, now: datetime) -> ChargerKey | None:
-        """Makes the key that a charger has come with its own, and forgets the one before; None: it was done already."""
+    async def adopt_key(self, key: ChargerKey, *, now: datetime) -> ChargerKey | None:
+        """Makes the coming key that a charger has come with its own, and forgets the one before.
+
+        None: it was done already, or the key was dropped meanwhile; another that is coming by now is not that one.
+        """
+        charger_id = key.charger_id
         async with self._turn:
             coming = self.charger_key(charger_id, "coming")
-            if coming is None:
+            if coming is None or coming.hash != key.hash:
                 return None
             own = msgspec.structs.replace(coming, state="own", status=None, status_date=now)
             await self._write_keys(charger_id, (own,))
@@ -114,6 +125,8 @@ class ChargerKeys(DurableRegistry):
 
     def _check_key(self, charger: Charger) -> None:
         name = charger.identifier
+        if self.require_charger(charger.account_id, name).charger_id != charger.charger_id:
+            raise RegistryError("charger", name, f"{name} was removed, and registered again.", status=409)
         if self.charger_key(charger.charger_id, "coming") is not None:
             text = f"{name} is told a new key already. See: solarocpp charger rotate-key {name} --show; or --cancel it."
             raise RegistryError("key", name, text, status=409)
@@ -123,7 +136,7 @@ class ChargerKeys(DurableRegistry):
 
     async def _write_keys(self, charger_id: int, keys: Sequence[ChargerKey]) -> None:
         def write(con: Connection) -> None:
-            tables.delete_entity(con, tables.CHARGER_KEY, charger_id=charger_id)
+            _delete_keys(con, charger_id)
             if keys:
                 tables.insert_entities(con, tables.CHARGER_KEY, keys)
 
@@ -131,3 +144,7 @@ class ChargerKeys(DurableRegistry):
         self._keys[charger_id] = tuple(keys)
         if not keys:
             del self._keys[charger_id]
+
+
+def _delete_keys(con: Connection, charger_id: int) -> None:
+    tables.delete_entity(con, tables.CHARGER_KEY, charger_id=charger_id)

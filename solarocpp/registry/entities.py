@@ -7,7 +7,7 @@ holds one (a link, a handler) sees a consistent charger and never half a change.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -59,6 +59,18 @@ class Settings(msgspec.Struct, frozen=True):
     """Whether datums are made; sessions, status and the ledger are kept either way (spec 4.7, M9)."""
     unknown_chargers: UnknownChargers | None = None
     """An account's only, since it is about chargers that are not there yet; None: refuse."""
+
+
+CHARGER_DETAILS: Final = (
+    "charge_point_serial_number",
+    "charge_box_serial_number",
+    "firmware_version",
+    "iccid",
+    "imsi",
+    "meter_type",
+    "meter_serial_number",
+)
+"""What a charger says of itself beside vendor and model: called the same in OCPP, here, and in SolarNetwork's API."""
 
 
 class Charger(msgspec.Struct, frozen=True):

@@ -148,7 +148,7 @@ class ChargePoint:
             failures = 0
             while True:
                 try:
-                    async with self._dial() as connection:
+                    async with self._dial(self.configuration.authorization_key) as connection:
                         self._links += 1
                         failures = 0
                         link = link_over(connection, self.identity, partial(answer_call, self), self._links)
@@ -288,6 +288,11 @@ class ChargePoint:
         if self._link is not None:
             await self._link.aclose()
         await self._registered.wait()
+
+    async def dial_again(self) -> None:
+        """Drops the link, and dials as soon as after any loss."""
+        if self._link is not None:
+            await self._link.aclose()
 
     async def tell_status(self, connector: Connector) -> None:
         """Sends a connector's state as it is now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -9,7 +10,10 @@ import msgspec
 
 from solarocpp.simulator.sampling import SAMPLES
 
-_Kind = Literal["boolean", "integer", "measurands", "text"]
+_Kind = Literal["boolean", "integer", "measurands", "text", "key"]
+
+# 16 to 20 bytes as hex digits, and nothing that could be something else (security whitepaper, 5.1 and A01).
+_HEX_KEY = re.compile(r"([0-9a-fA-F]{2}){16,20}")
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -20,11 +24,17 @@ class Key(msgspec.Struct, frozen=True):
     kind: _Kind = "text"
     readonly: bool = False
 
+    @property
+    def shown(self) -> str | None:
+        """What is told of its value; of what it logs in with, nothing."""
+        return None if self.kind == "key" else self.value
+
 
 # Several keys exist because the Core profile requires them and change nothing here: this charge point has
 # no aligned data. Those that do something are read by the accessors of `Configuration`.
 KEYS: tuple[Key, ...] = (
     Key("AllowOfflineTxForUnknownId", "true", "boolean"),
+    Key("AuthorizationKey", "", "key"),
     Key("AuthorizeRemoteTxRequests", "false", "boolean"),
     Key("CertificateStoreMaxLength", "8", "integer", readonly=True),
     Key("ChargeProfileMaxStackLevel", "9", "integer", readonly=True),
@@ -90,6 +100,11 @@ class Configuration:
         self._keys[name.lower()] = msgspec.structs.replace(key, value=value)
         return "Accepted"
 
+    @property
+    def authorization_key(self) -> bytes | None:
+        """What the central system has told it to log in with; None: it has not."""
+        return bytes.fromhex(self._keys["authorizationkey"].value) or None
+
     def integer(self, name: str) -> int:
         """A key's value as a number; seconds where it is an interval."""
         return int(self._keys[name.lower()].value)
@@ -111,5 +126,7 @@ def _fits(kind: _Kind, value: str) -> bool:
             return value.isascii() and value.isdigit()
         case "measurands":
             return all(part.strip() in SAMPLES for part in value.split(",") if part.strip())
+        case "key":
+            return _HEX_KEY.fullmatch(value) is not None
         case "text":
             return len(value) <= 500  # CiString500Type

@@ -43,8 +43,13 @@ CONNECT_DEADLINE_S = 15.0
 CLOSE_DEADLINE_S = 3.0
 
 Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
-Dial = Callable[[], AbstractAsyncContextManager["WebSocketConnection | DirectConnection"]]
-"""Opens a new connection each time it is called."""
+
+
+class Dial(Protocol):
+    """Opens a new connection each time it is called."""
+
+    def __call__(self, key: bytes | None = None) -> AbstractAsyncContextManager[WebSocketConnection | DirectConnection]:
+        """Dials; shows this key instead of the password that it was made with."""
 
 
 class Reply(NamedTuple):
@@ -90,16 +95,14 @@ def dial_url(
     Each dial raises:
         DialFailed: nobody listens, the certificate is not trusted, or the handshake is refused.
     """
-    headers = []
-    if username is not None:
-        credentials = b64encode(f"{username}:{password or ''}".encode())
-        headers.append((b"Authorization", b"Basic " + credentials))
     whole = f"{url.rstrip('/')}/{quote(identity, safe='')}"
     parts, shown = urlsplit(whole), _without_password(whole)
 
     @asynccontextmanager
-    async def dial() -> AsyncGenerator[WebSocketConnection]:
+    async def dial(key: bytes | None = None) -> AsyncGenerator[WebSocketConnection]:
         failure: DialFailed | None = None
+        shown_password = key or (password or "").encode()
+        headers = [] if username is None and key is None else [_basic(username or identity, shown_password)]
         stream = await _connect(parts, shown, ssl_context)
         try:
             async with trio.open_nursery() as nursery:
@@ -129,6 +132,10 @@ def dial_url(
             raise failure
 
     return dial
+
+
+def _basic(username: str, password: bytes) -> tuple[bytes, bytes]:
+    return b"Authorization", b"Basic " + b64encode(username.encode() + b":" + password)
 
 
 def _refusal(url: str, group: BaseExceptionGroup[ConnectionRejected]) -> DialFailed:

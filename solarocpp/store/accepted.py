@@ -184,20 +184,22 @@ def _apply_to_reservation(con: Connection, effect: ReservationEffect) -> None:
 
 
 def _use_without_number(con: Connection, effect: SessionStarted) -> None:
-    """Many chargers leave reservationId out of StartTransaction; whom the connector waited for, used it."""
+    """Many chargers leave reservationId out of StartTransaction; whom the connector waited for, used it.
+
+    Judged when it comes: our clock says from when until when the connector waits, and a charger's may be hours off.
+    """
+    received = effect.received or effect.started
     con.execute(
-        'UPDATE reservation SET status = \'used\', "statusDate" = ?, "transactionId" = ? '
-        'WHERE status = \'active\' AND "chargerId" = ? AND "connectorId" IN (0, ?) AND lower(token) = lower(?) '
-        "AND created <= ? AND expires > ?",
-        [
-            effect.started,
-            effect.transaction_id,
-            effect.charger_id,
-            effect.connector_id,
-            effect.token,
-            effect.started,
-            effect.started,
-        ],
+        'UPDATE reservation SET status = \'used\', "statusDate" = $received, "transactionId" = $transaction '
+        'WHERE status = \'active\' AND "chargerId" = $charger AND "connectorId" IN (0, $connector) '
+        "AND lower(token) = lower($token) AND created <= $received AND expires > $received",
+        {
+            "received": received,
+            "transaction": effect.transaction_id,
+            "charger": effect.charger_id,
+            "connector": effect.connector_id,
+            "token": effect.token,
+        },
     )
 
 

@@ -39,6 +39,8 @@ class SessionStarted(_Effect, frozen=True, gc=False):
     token: str
     started: datetime
     meter_start_wh: float | None
+    received: datetime | None = None
+    """When it came, by our clock; `started` is by the charger's. None: at the same time."""
 
 
 class SessionRefused(_Effect, frozen=True, gc=False):

@@ -15,6 +15,8 @@ class LocalList(msgspec.Struct, frozen=True):
 
     charger_id: int
     wanted: bool = False
+    leaving: bool = False
+    """Whether it is to be emptied, since it is not wanted any more."""
     version: int | None = None
     doubted: bool = False
     sent: datetime | None = None
@@ -25,7 +27,7 @@ class LocalList(msgspec.Struct, frozen=True):
 def select_local_lists(con: Connection, charger_id: int | None = None) -> list[LocalList]:
     """Reads the lists of all chargers, or of one, with what is in them."""
     found = con.execute(
-        'SELECT "chargerId", wanted, version, doubted, sent, problem FROM "localList" '
+        'SELECT "chargerId", wanted, leaving, version, doubted, sent, problem FROM "localList" '
         'WHERE "chargerId" = $charger OR $charger IS NULL ORDER BY "chargerId"',
         {"charger": charger_id},
     ).fetchall()
@@ -41,25 +43,26 @@ def select_local_lists(con: Connection, charger_id: int | None = None) -> list[L
         LocalList(
             number,
             bool(wanted),
+            bool(leaving),
             version,
             bool(doubted),
             None if sent is None else sent.astimezone(UTC),
             problem,
             tuple(entries.get(number, ())),
         )
-        for number, wanted, version, doubted, sent, problem in found
+        for number, wanted, leaving, version, doubted, sent, problem in found
     ]
 
 
 def want_local_list(con: Connection, charger_id: int, *, wanted: bool) -> None:
-    """Writes down whether a charger is to have a list."""
+    """Writes down whether a charger is to have a list; if not, the one it has is to be emptied."""
     con.execute(
-        'INSERT INTO "localList" ("chargerId", wanted) VALUES (?, ?) '
-        "ON CONFLICT DO UPDATE SET wanted = excluded.wanted",
-        [charger_id, wanted],
+        'INSERT INTO "localList" ("chargerId", wanted, leaving) VALUES (?, ?, ?) '
+        "ON CONFLICT DO UPDATE SET wanted = excluded.wanted, leaving = excluded.leaving",
+        [charger_id, wanted, not wanted],
     )
 
 
-def note_list_problem(con: Connection, charger_id: int, problem: str | None) -> None:
-    """Writes down why a charger does not have the list it should have; None: it has."""
-    con.execute('UPDATE "localList" SET problem = ? WHERE "chargerId" = ?', [problem, charger_id])
+def note_list_look(con: Connection, charger_id: int, problem: str | None, *, leaving: bool) -> None:
+    """Writes down why a charger does not have the list it should have (None: it has), and whether one is to go."""
+    con.execute('UPDATE "localList" SET problem = ?, leaving = ? WHERE "chargerId" = ?', [problem, leaving, charger_id])

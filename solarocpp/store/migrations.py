@@ -183,6 +183,9 @@ _VERSION_5 = """
 -- What a charger is connected to, which no message of OCPP 1.6 tells.
 ALTER TABLE charger ADD COLUMN "supplyPhases" TINYINT;
 ALTER TABLE charger ADD COLUMN "supplyVoltage" DOUBLE;
+
+-- Who is away when its list is taken from it has it emptied when it is back, be it to another process.
+ALTER TABLE "localList" ADD COLUMN leaving BOOLEAN;
 """
 
 MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)

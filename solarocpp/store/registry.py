@@ -168,6 +168,12 @@ def apply_charger_effects(
     _add_connectors(con, _counts(counted))
 
 
+def select_connector_statuses(con: Connection) -> dict[tuple[int, int], str]:
+    """Reads what each connector said last that it is, by the number of its charger and its own."""
+    rows = con.execute('SELECT "chargerId", "connectorId", status FROM connector WHERE status IS NOT NULL').fetchall()
+    return {(charger, connector): status for charger, connector, status in rows}
+
+
 def _as_row(effect: ConnectorStatusChanged | ChargerDescribed) -> Mapping[str, Value]:
     return {_column(name): getattr(effect, name) for name in effect.__struct_fields__}
 

@@ -6,7 +6,7 @@ A row says what is to come or to go, and how far it is. The secret part of its U
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -65,9 +65,9 @@ def select_transfers(con: Connection) -> list[FileTransfer]:
     return [_transfer(row) for row in rows]
 
 
-def delete_transfer(con: Connection, transfer_id: int) -> None:
-    """Forgets a transfer; its file is somebody else's to remove."""
-    con.execute('DELETE FROM "fileTransfer" WHERE "transferId" = ?', [transfer_id])
+def delete_transfers(con: Connection, transfer_ids: Collection[int]) -> None:
+    """Forgets transfers; their files are somebody else's to remove."""
+    con.execute('DELETE FROM "fileTransfer" WHERE list_contains(?, "transferId")', [list(transfer_ids)])
 
 
 def insert_secret(con: Connection, transfer_id: int, digest: str) -> None:
@@ -83,9 +83,9 @@ def select_secrets(con: Connection) -> dict[str, int]:
     }
 
 
-def delete_secret(con: Connection, transfer_id: int) -> None:
-    """Makes a URL worthless; in `secrets.duckdb`."""
-    con.execute('DELETE FROM "fileTransferSecret" WHERE "transferId" = ?', [transfer_id])
+def delete_secrets(con: Connection, transfer_ids: Collection[int]) -> None:
+    """Makes URLs worthless; in `secrets.duckdb`."""
+    con.execute('DELETE FROM "fileTransferSecret" WHERE list_contains(?, "transferId")', [list(transfer_ids)])
 
 
 def _transfer(row: Sequence[object]) -> FileTransfer:

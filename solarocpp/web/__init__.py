@@ -78,7 +78,7 @@ from solarocpp.web.access import LOOKS_AT_STREAMS, needs_heeded_limits, open_to_
 from solarocpp.web.audit import AuditedResponse, write_down_change
 from solarocpp.web.desk import provide_desk
 from solarocpp.web.envelopes import vary_by_accept
-from solarocpp.web.failures import answer_failure
+from solarocpp.web.failures import RequestOfAnybody, answer_failure
 from solarocpp.web.file_exchange import serve_files
 from solarocpp.web.gate import MAX_BODY_BYTES
 from solarocpp.web.happenings import Hub
@@ -92,12 +92,21 @@ from solarocpp.web.questions import Link
 from solarocpp.web.schema import ToldSchema
 from solarocpp.web.serving import serve
 from solarocpp.web.solaruser.sessions import EndSession
+from solarocpp.web.transfer_retention import run_transfer_retention
 from solarocpp.web.transferring import Transferring
 
-__all__ = ["Measured", "make_app", "open_to_this_process", "serve", "serve_files", "serve_quack"]
+__all__ = [
+    "Measured",
+    "make_app",
+    "open_to_this_process",
+    "run_transfer_retention",
+    "serve",
+    "serve_files",
+    "serve_quack",
+]
 
 
-# Every route; what each may be asked by others' tokens is in tests/web/test_web_accounts.py.
+# Every route; what each answers to the tokens of others is in tests/web/decisions.py.
 ROUTES: Final[list[Any]] = [
     management.router,
     accounts.router,
@@ -142,13 +151,10 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
 
     Where something listens for chargers, `links` lists who is connected and `connected` gives their numbers alone,
     `measured` is what `/metrics` shows of it, what is put into `queue` is delivered, `lists` keeps local lists as they
-    should be, and `end_session` ends a session in the memory of those who answer them. `hub` has what happens and
-    `looks` the state of the store: those with the usual limits, without.
+    should be, and `end_session` ends a session in the memory of those who answer them. Without `hub` and `looks` these
+    have the usual limits.
     """
     transferring = Transferring(store, clock)
-
-    async def provide_connected() -> Connected:
-        return None if connected is None else connected()
 
     return Litestar(
         ROUTES,
@@ -159,9 +165,9 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
             "links": Provide(_constant(links)),
             "hub": Provide(_constant(hub or Hub(store, secrets.token_hex(4)))),
             "vitals": Provide(_constant(looks or vitals.Vitals(store))),
-            "metrics": Provide(_constant(metrics.make_metrics(registry, store, measured))),
+            "metrics": Provide(_constant(metrics.make_metrics(registry, store, queue, measured))),
             "ending": Provide(_constant(end_session)),
-            "connected": Provide(provide_connected),
+            "connected": Provide(_asking(connected)),
             "instructions": Provide(_constant(queue)),
             "delivered": Provide(_constant(links is not None)),
             "exporting": Provide(_constant(Turn("An export"))),
@@ -172,6 +178,7 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
             "lists": Provide(_constant(lists or NobodyKeepsLists())),
         },
         guards=[needs_heeded_limits],
+        request_class=RequestOfAnybody,
         response_class=AuditedResponse,
         before_send=[write_down_change, vary_by_accept],
         exception_handlers={Exception: answer_failure, HTTPException: answer_failure},
@@ -192,6 +199,13 @@ def _described() -> OpenAPIConfig:
         render_plugins=[ToldSchema(path=["/", "/openapi.json"])],
         openapi_router=Router("/schema", route_handlers=[], opt=LOOKS_AT_STREAMS, include_in_schema=False),
     )
+
+
+def _asking(ask: Callable[[], Connected] | None) -> Callable[[], Any]:
+    async def provide() -> Connected:
+        return None if ask is None else ask()
+
+    return provide
 
 
 def _constant(value: Any) -> Callable[[], Any]:

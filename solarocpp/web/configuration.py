@@ -15,6 +15,7 @@ from litestar import Router, get, patch
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from solarocpp.central_system.charger_keys import refuse_own_key
 from solarocpp.central_system.configuration import is_secret_key, same_key, same_value
 from solarocpp.central_system.instructions import Order, read_order
 from solarocpp.errors import RegistryError
@@ -46,7 +47,6 @@ MOST_DESIRED: Final = 100
 MAX_HISTORY: Final = 1000
 """Values of one key that are listed; SQL has the rest."""
 
-_OWN_KEY: Final = "authorizationkey"
 """The key a charger logs in with: set without its credential, it locks the charger out."""
 
 
@@ -134,7 +134,7 @@ async def desire_configuration(  # noqa: PLR0913 one argument a thing it is hand
 ) -> list[ConfigurationView]:
     """Keeps desired values and has the charger told; after each boot they are set again where they differ."""
     charger = registry.require_charger(caller.managed, identifier[1:])
-    orders = {key: _read_desired(key, value) for key, value in data.desired.items() if value is not None}
+    orders = {key: _read_desired(charger, key, value) for key, value in data.desired.items() if value is not None}
     there = await store.read(partial(select_desired, charger_id=charger.charger_id))
     if len({same_key(row.key) for row in there} | {same_key(key) for key in orders}) > MOST_DESIRED:
         text = f"At most {MOST_DESIRED} keys of {charger.identifier} can have a desired value."
@@ -146,21 +146,17 @@ async def desire_configuration(  # noqa: PLR0913 one argument a thing it is hand
     return await _shown(store, charger)
 
 
-def _read_desired(key: str, value: str) -> Order:
+def _read_desired(charger: Charger, key: str, value: str) -> Order:
     """Checks what a key is to be.
 
     Raises:
         RegistryError: no charger can have that, or it would lock this one out.
     """
-    if same_key(key) == _OWN_KEY:
-        text = (
-            "AuthorizationKey is what the charger logs in with; it gets another, and is not locked out, with: "
-            "solarocpp charger rotate-key CP001"
-        )
-        raise RegistryError("configuration", "AuthorizationKey", text)
     if not key.strip():
         raise RegistryError("configuration", key, "A configuration key has a name.")
-    return read_order("ChangeConfiguration", msgspec.json.encode({"key": key.strip(), "value": value}))
+    order = read_order("ChangeConfiguration", msgspec.json.encode({"key": key.strip(), "value": value}))
+    refuse_own_key(order, charger.identifier)
+    return order
 
 
 async def _keep(  # noqa: PLR0913, PLR0917 what a row holds

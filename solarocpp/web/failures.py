@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import structlog
 from litestar import MediaType, Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, SerializationException, ValidationException
 
 from solarocpp.errors import (
     BadSourcePattern,
@@ -57,6 +57,21 @@ _HTTP_KINDS = {
     413: "too_large",
     503: "unavailable",
 }
+
+
+class RequestOfAnybody(Request[Any, Any, Any]):
+    """A request whose body may be anything: what is no JSON is a fault of whoever sent it, however it is none."""
+
+    async def json(self) -> Any:
+        """Reads the body.
+
+        Raises:
+            SerializationException: it is no JSON, no UTF-8 (msgspec looks inside of texts last), or nested too deep.
+        """
+        try:
+            return await super().json()
+        except (UnicodeError, RecursionError) as exc:
+            raise SerializationException(str(exc)) from exc
 
 
 def answer_failure(

@@ -43,6 +43,8 @@ STALL_S: Final = 120.0
 STUCK_S: Final = 60.0
 _PIECE: Final = 65_536
 
+_LENGTH: Final = re.compile(r"[0-9]{1,18}")
+
 Listen = Callable[[int, Sequence[Effect]], None]
 
 log = structlog.get_logger()
@@ -118,9 +120,9 @@ async def take_posted_file(
 
 
 async def _take(request: Request[Any, Any, Any], transferring: Transferring, secret: str, name: str) -> Response[str]:
-    length = request.headers.get("content-length", "")
+    length = _length_of(request.headers.get("content-length"))
     form, options = parse_options_header(request.headers.get("content-type", ""))
-    async with transferring.arriving(secret, name, int(length) if length.isdecimal() else None) as arrival:
+    async with transferring.arriving(secret, name, length) as arrival:
         async with aclosing(_heeding_stalls(request)) as pieces:
             if form == "multipart/form-data":
                 await _take_form(pieces, options.get("boundary", ""), arrival.write, arrival.rename)
@@ -129,6 +131,17 @@ async def _take(request: Request[Any, Any, Any], transferring: Transferring, sec
                     await arrival.write(piece)
         await arrival.finish()
     return Response("Thank you.\n", media_type="text/plain", status_code=201)
+
+
+def _length_of(told: str | None) -> int | None:
+    """Reads how many bytes are announced; RFC 9110 §8.6 has digits and nothing else, and so many no file has."""
+    if told is None:
+        return None
+    if _LENGTH.fullmatch(told) is None:
+        raise FileRefused(
+            400, f"Content-Length {told[:40]!r} is no number of bytes. Send it as digits, or leave it out."
+        )
+    return int(told)
 
 
 async def _heeding_stalls(request: Request[Any, Any, Any]) -> AsyncGenerator[bytes]:

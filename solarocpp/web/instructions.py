@@ -17,6 +17,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from solarocpp.central_system.charger_keys import refuse_own_key
 from solarocpp.central_system.instructions import Instruction, Order, State, read_order
 from solarocpp.errors import RegistryError
 from solarocpp.query.filters import read_time_range
@@ -45,6 +46,10 @@ class Queue(Protocol):
     @property
     def keys(self) -> Keys:
         """Follows those that tell chargers their keys."""
+
+    @property
+    def unfinished(self) -> int:
+        """How many have not ended."""
 
     async def submit(
         self, order: Order, *, action: str, charger: Charger, requested_by: str, expires: datetime | None = None
@@ -111,6 +116,7 @@ async def send_instruction(  # noqa: PLR0913, PLR0917 one argument a thing it is
     """Queues one OCPP message for a charger; it is sent when the charger is there, in order, and once."""
     charger = registry.require_charger(caller.managed, data.charger)
     order = read_order(data.action, msgspec.json.encode(data.payload))
+    refuse_own_key(order, charger.identifier)
     if data.wait and not delivered:
         text = (
             "No server runs, so nothing reaches a charger now. Start one (solarocpp serve), "

@@ -24,6 +24,7 @@ from solarocpp.registry import Registry
 from solarocpp.store import Store, StoreStatistics
 from solarocpp.store.histogram import SECONDS, Histogram
 from solarocpp.web.access import LOOKS, needs_whole_box
+from solarocpp.web.instructions import Queue
 
 PREFIX: Final = "solarocpp_"
 
@@ -80,9 +81,10 @@ _STORE: Final = (
 class Figures(Collector):
     """Reads the numbers of the process when they are asked for."""
 
-    def __init__(self, registry: Registry, store: Store, measured: Measured | None) -> None:
+    def __init__(self, registry: Registry, store: Store, queue: Queue, measured: Measured | None) -> None:
         self._registry = registry
         self._store = store
+        self._queue = queue
         self._measured = measured
 
     def collect(self) -> Iterator[Metric]:
@@ -100,13 +102,17 @@ class Figures(Collector):
         yield GaugeMetricFamily(f"{PREFIX}disk_free_bytes", "Free on the disk of the store.", value=free)
         known = len(self._registry.chargers())
         yield GaugeMetricFamily(f"{PREFIX}chargers", "Chargers that are registered.", value=known)
-        waiting = {("commit",): statistics.waiting, ("projection",): statistics.unprojected}
+        waiting = {
+            ("commit",): statistics.waiting,
+            ("projection",): statistics.unprojected,
+            ("instruction",): self._queue.unfinished,
+        }
         if self._measured is not None:
             waiting[("answer",)] = self._measured.gateway.unanswered
             yield from _of_links(self._measured)
         depth = GaugeMetricFamily(
             f"{PREFIX}queue_depth",
-            "What waits: records for a commit, effects for the tables, exchanges for their answer.",
+            "What waits: records for a commit, effects for the tables, exchanges for an answer, instructions to end.",
             labels=["queue"],
         )
         yield _labelled(depth, waiting)
@@ -142,10 +148,10 @@ def _histogram(name: str, meaning: str, histogram: Histogram) -> Metric:
     return family
 
 
-def make_metrics(registry: Registry, store: Store, measured: Measured | None) -> CollectorRegistry:
+def make_metrics(registry: Registry, store: Store, queue: Queue, measured: Measured | None) -> CollectorRegistry:
     """Makes what `/metrics` answers from: ours, and what the system says of the process (memory, CPU, open files)."""
     metrics = CollectorRegistry()
-    metrics.register(Figures(registry, store, measured))
+    metrics.register(Figures(registry, store, queue, measured))
     ProcessCollector(registry=metrics)
     return metrics
 
@@ -166,4 +172,5 @@ _TEXT: Final = ResponseSpec(
 async def show_metrics(request: Request[Any, Any, Any], metrics: NamedDependency[CollectorRegistry]) -> Response[bytes]:
     """Tells everything that is counted, as Prometheus text or OpenMetrics by `Accept`."""
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
-    return Response(encode(metrics), media_type=content_type)
+    # As a header, since Litestar adds a charset to a media type of text, and this one has it.
+    return Response(encode(metrics), headers={"content-type": content_type})

@@ -59,7 +59,7 @@ class Sharing:
         headers = frozenset((name.lower(), text) for name, text in asked["headers"] if name.lower() in _HEADERS)
         question = (asked["path"], asked["query_string"], headers, caller_of(scope))
         for message in await self._answer(question, scope, receive):
-            await send(message)
+            await send(message.copy())  # whoever adds a header adds it for one
 
     async def _answer(self, question: object, scope: Scope, receive: Receive) -> list[Any]:
         while (turn := self._waiting.get(question)) is not None:

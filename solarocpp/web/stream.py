@@ -52,7 +52,8 @@ async def stream_events(
 
     `kinds` is a comma list of message, datum, status, session, link, event, instruction; all without it. With the
     header `Last-Event-ID` it goes on behind that event, as far back as is kept. A reader that is too slow loses its
-    oldest, and gets `event: lost` with how many. At most 64 readers, 16 of an account; 503 beyond.
+    oldest, and gets `event: lost` with how many; null where nobody has counted, since the server started again or does
+    not go back so far. At most 64 readers, 16 of an account; 503 beyond.
     """
     wish = Wish(_chosen(kinds), charger, caller.account_id)
     return _Live(hub, wish, request.headers.get("last-event-id"), partial(still_allowed, request.scope))

@@ -148,7 +148,7 @@ def told_of_record(record: Record) -> Iterator[tuple[_RecordKind, Told]]:
             case ConnectorStatusChanged():
                 yield "status", _status(charger, effect)
             case SessionStarted() | SessionRefused() | SessionEnded():
-                yield "session", _session(charger, effect)
+                yield "session", told_of_session(charger, effect)
             case _:
                 pass
 
@@ -195,7 +195,8 @@ def _status(charger: str, effect: ConnectorStatusChanged) -> StatusTold:
     )
 
 
-def _session(charger: str, effect: SessionStarted | SessionRefused | SessionEnded) -> SessionTold:
+def told_of_session(charger: str | None, effect: SessionStarted | SessionRefused | SessionEnded) -> SessionTold:
+    """Tells of a session, be it that its end was no charger's."""
     if isinstance(effect, SessionEnded):
         return SessionTold(
             charger=charger,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -32,8 +32,8 @@ from solarocpp.store.transfers import (
     FileTransfer,
     Purpose,
     TransferState,
-    delete_secret,
-    delete_transfer,
+    delete_secrets,
+    delete_transfers,
     insert_secret,
     next_transfer_id,
     select_secrets,
@@ -88,19 +88,14 @@ class Reached(Protocol):
 
 
 class Transferring:
-    """All transfers of a store, in memory and written through; of `most_at_once` files, with `most_bytes` each."""
+    """All transfers of a store, in memory and written through; `at_once` files move, of `most` bytes each."""
 
     def __init__(
-        self,
-        store: Store,
-        clock: Callable[[], datetime],
-        *,
-        most_bytes: int = MOST_UPLOAD_BYTES,
-        most_at_once: int = MOST_AT_ONCE,
+        self, store: Store, clock: Callable[[], datetime], most: int = MOST_UPLOAD_BYTES, at_once: int = MOST_AT_ONCE
     ) -> None:
         """Reads what is under way; nobody moves a file yet."""
-        self.most_bytes = most_bytes
-        self._most_at_once = most_at_once
+        self.most_bytes = most
+        self._most_at_once = at_once
         self._store = store
         self._clock = clock
         self._folder = store.directory
@@ -191,13 +186,21 @@ class Transferring:
             RegistryError: there is none.
         """
         row = self.transfer(number, account_id)
-        await self._store.secrets.write(partial(delete_secret, transfer_id=number))
-        await self._store.write(partial(delete_transfer, transfer_id=number))
-        del self._transfers[number]
-        self._by_digest = {digest: each for digest, each in self._by_digest.items() if each != number}
+        await self._drop({number})
         if row.file is not None and row.purpose != "firmware":
             (self._folder / row.file).unlink(missing_ok=True)
         return row
+
+    async def forget_ended(self, before: datetime) -> int:
+        """Removes transfers that were over before a time; not one whose file came, which would have no name then.
+
+        Raises:
+            StoreError: the store cannot do it now.
+        """
+        old = {number for number, row in self._transfers.items() if _over(row) < before and not self._has_come(row)}
+        if old:
+            await self._drop(old)
+        return len(old)
 
     def path_of(self, row: FileTransfer) -> Path:
         """Says where the file of a transfer lies.
@@ -261,7 +264,7 @@ class Transferring:
         """Hears what a charger said; what ends a transfer is left to `end_failed`, for this must not wait."""
         for failure in failures(effects):
             own = [self._now(row) for row in self._transfers.values() if row.charger_id == charger_id]
-            self._failed.update({row.transfer_id: failure.status for row in failure.meant(own)})
+            self._failed.update({row.transfer_id: failure.remark for row in failure.meant(own)})
             self._failing.set()
 
     async def end_failed(self) -> None:
@@ -273,9 +276,9 @@ class Transferring:
             await self._failing.wait()
             self._failing = trio.Event()
             while self._failed:
-                number, status = self._failed.popitem()
+                number, remark = self._failed.popitem()
                 try:
-                    await self._note_failure(number, f"the charger says {status}")
+                    await self._note_failure(number, remark)
                 except StoreError as exc:  # it is over once its URL is, as if the charger had said nothing
                     log.warning("file_transfer_not_stored", number=number, reason=str(exc))
 
@@ -372,11 +375,25 @@ class Transferring:
         log.info("file_transfer_ended", identifier=row.identifier, purpose=row.purpose, state=state, bytes=row.bytes)
         return row
 
+    def _has_come(self, row: FileTransfer) -> bool:
+        return row.purpose != "firmware" and row.file is not None and (self._folder / row.file).exists()
+
+    async def _drop(self, numbers: Collection[int]) -> None:
+        await self._store.secrets.write(partial(delete_secrets, transfer_ids=numbers))
+        await self._store.write(partial(delete_transfers, transfer_ids=numbers))
+        self._transfers = {number: row for number, row in self._transfers.items() if number not in numbers}
+        self._by_digest = {digest: number for digest, number in self._by_digest.items() if number not in numbers}
+
     async def _keep(self, row: FileTransfer) -> None:
         self._transfers[row.transfer_id] = row
         self._changed.set()
         self._changed = trio.Event()
         await self._store.write(partial(store_transfer, transfer=row))
+
+
+def _over(row: FileTransfer) -> datetime:
+    """Since when nothing can come of a transfer: a charger that gave up may try again while its URL is good."""
+    return row.expires if row.finished is None else max(row.finished, row.expires)
 
 
 def _digest(secret: str) -> str:

@@ -4,7 +4,8 @@
 
 200 chargers send MeterValues as in ingest.py, one outstanding each: first alone ("calm"), then while 50 programs each
 poll once a second, in turn: chargers, links, the latest datum of each stream, running sessions, and what the server
-counts. Then one program asks a server without chargers for the list of 200 chargers, over and over.
+counts. Then one program asks a server without chargers, over and over, for the list of 200 chargers, and for a page of
+1,000 of the datums that were written before, as SolarNetwork's API gives them.
 
 One line, with the acknowledgements of both turns, the answers of the API, and its requests a CPU second of the server.
 Exit code 1 when a promise does not hold: p99 of the acknowledgements under 150 ms beside the programs, nothing refused,
@@ -19,10 +20,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 from ingest import load_client
-from servers import Ours, Server
+from load import FIRST_READING
+from servers import Ours, Server, serve
 
 MOST_P99_MS = 150.0
 POLLED = ("/api/chargers", "/api/links", "/api/datums?latest=true", "/api/sessions?active=true", "/metrics")
@@ -64,12 +68,20 @@ def write(ours: Ours, directory: Path, links: int, clients: int, seconds: float)
     return {**figures, **polled, "exact": ours.stored(directory).messages == figures["acknowledged"]}
 
 
-def ask(ours: Ours, directory: Path, seconds: float) -> Figures:
-    """Asks for the chargers over and over; gives how many requests a CPU second of the server is good for."""
-    server = ours.start(directory)
+def datum_page() -> str:
+    """Gives the path of a page of the datums that were written; longer ranges are told by the hour."""
+    first, last = (
+        quote((FIRST_READING + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ"), safe="") for days in (0, 5)
+    )
+    return f"/solarquery/api/v1/sec/datum/list?startDate={first}&endDate={last}&max=1000"
+
+
+def ask(directory: Path, path: str, seconds: float) -> Figures:
+    """Asks for a path over and over; gives how many requests a CPU second of the server is good for."""
+    server = serve(directory)
     try:
         server.wait_ready()
-        polling = programs(server, 1, 0.0, ("/api/chargers",))
+        polling = programs(server, 1, 0.0, (path,))
         before = server.cpu_s()
         time.sleep(seconds)
         told, _ = polling.communicate(timeout=60)
@@ -87,8 +99,9 @@ def measure(links: int, clients: int, seconds: float) -> bool:
         ours = Ours(Path(scratch) / "prepared", links)
         calm = write(ours, Path(scratch) / "calm", links, 0, seconds)
         beside = write(ours, Path(scratch) / "beside", links, clients, seconds)
-        asked = ask(ours, Path(scratch) / "asked", seconds / 2)
-    failed = int(beside["requests_failed"] or 0) + int(asked["requests_failed"] or 0)
+        chargers = ask(ours.prepared, "/api/chargers", seconds / 2)
+        datums = ask(Path(scratch) / "beside", datum_page(), seconds / 2)
+    failed = sum(int(polled["requests_failed"] or 0) for polled in (beside, chargers, datums))
     exact = bool(calm["exact"] and beside["exact"])
     held = float(beside["p99_ms"] or 0) < MOST_P99_MS and exact and not (calm["refused"] or beside["refused"] or failed)
     line: Figures = {
@@ -104,9 +117,12 @@ def measure(links: int, clients: int, seconds: float) -> bool:
         "requests_p50_ms": beside["requests_p50_ms"],
         "requests_p99_ms": beside["requests_p99_ms"],
         "requests_failed": failed,
-        "requests_reason": beside["requests_reason"] or asked["requests_reason"],
-        "get_chargers_per_cpu_s": asked["per_cpu_s"],
-        "get_chargers_p50_ms": asked["requests_p50_ms"],
+        "requests_reason": beside["requests_reason"] or chargers["requests_reason"] or datums["requests_reason"],
+        "get_chargers_per_cpu_s": chargers["per_cpu_s"],
+        "get_chargers_p50_ms": chargers["requests_p50_ms"],
+        "datum_list_per_cpu_s": datums["per_cpu_s"],
+        "datum_list_p50_ms": datums["requests_p50_ms"],
+        "datum_list_bytes": datums["newest_bytes"],
         "exact": exact,
         "holds": held,
     }

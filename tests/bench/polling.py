@@ -24,6 +24,7 @@ class Account:
 
     def __init__(self) -> None:
         self.took_s: list[float] = []
+        self.newest_bytes = 0
         self.failed = 0
         self.reason = ""
 
@@ -31,6 +32,7 @@ class Account:
         """Books one answer."""
         if answer.is_success:
             self.took_s.append(took_s)
+            self.newest_bytes = len(answer.content)
         else:
             self.failed += 1
             self.reason = f"{answer.status_code} {answer.text[:200]}"
@@ -41,6 +43,7 @@ class Account:
         at = {share: ordered[int(len(ordered) * share)] if ordered else 0.0 for share in (0.5, 0.99)}
         return {
             "requests": len(ordered),
+            "newest_bytes": self.newest_bytes,
             "requests_failed": self.failed,
             "requests_reason": self.reason,
             "requests_p50_ms": round(at[0.5] * 1000, 1),

@@ -114,3 +114,5 @@ def test_programs_poll_beside_chargers_and_all_are_answered() -> None:
     assert line["messages"] > 0
     assert line["requests"] > 0
     assert line["get_chargers_per_cpu_s"] > 0
+    assert line["datum_list_per_cpu_s"] > 0
+    assert line["datum_list_bytes"] > 1_000  # it has rows

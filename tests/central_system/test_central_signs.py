@@ -8,11 +8,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from solarocpp.central_system.signs import LimitSought, StartSought, missing_effect, sign_of_limit, sought_effect
+from solarocpp.central_system.signs import (
+    LimitSought,
+    StartSought,
+    missing_effect,
+    shows_start,
+    sign_of_limit,
+    sought_effect,
+    surely_holds,
+)
 from solarocpp.metering.datums import Datum
 from solarocpp.ocpp.datatypes import ChargePointId, ChargingProfile, SourceId
 from solarocpp.ocpp.messages import SetChargingProfileRequest
-from solarocpp.store.effects import DatumObserved
+from solarocpp.store.effects import ConnectorStatusChanged, DatumObserved
 from solarocpp.store.ledger import ChargerFacts
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -127,9 +135,61 @@ def test_steps_from_the_start_of_a_transaction_are_not_watched() -> None:
     assert sought_effect(SetChargingProfileRequest(1, relative), FACTS, 2) is None
 
 
+@pytest.mark.parametrize(
+    ("before", "status", "shown"),
+    [
+        (None, "Preparing", True),
+        ("Available", "Preparing", True),
+        ("Reserved", "Charging", True),
+        ("Preparing", "Charging", True),
+        ("Preparing", "SuspendedEV", True),
+        ("Preparing", "Preparing", False),  # a car is plugged in all the time, and the charger says so after a boot
+        ("Charging", "Charging", False),
+        ("Charging", "SuspendedEVSE", False),  # somebody else's session, and its pause
+        ("SuspendedEV", "Charging", False),
+        ("Preparing", "Available", False),
+        ("Charging", "Finishing", False),
+    ],
+)
+def test_a_status_shows_a_start_where_it_is_another(before: str | None, status: str, *, shown: bool) -> None:
+    effect = ConnectorStatusChanged(
+        charger_id=1, connector_id=1, timestamp=NOW, received=NOW, status=status, error_code="NoError"
+    )
+    assert shows_start(StartSought(None), effect, before) is shown
+    assert shows_start(StartSought(1), effect, before) is shown
+    assert not shows_start(StartSought(2), effect, before)
+
+
 def test_what_nobody_saw_is_told_from_what_did_not_happen() -> None:
     assert missing_effect(StartSought(1)) == "accepted, no effect after 90 s"
     assert missing_effect(StartSought(1), interrupted=True) == (
         "accepted; not seen within 90 s, of which the server was down for some"
     )
     assert missing_effect(sought(1, profile())) == "accepted; no reading within 300 s shows whether it is kept"
+
+
+@pytest.mark.parametrize(
+    ("purpose", "others", "holds"),
+    [
+        ("TxDefaultProfile", [], True),
+        ("TxDefaultProfile", [("TxProfile", 0)], False),
+        ("TxDefaultProfile", [("TxDefaultProfile", 0)], False),  # of another connector: all of them, or this one
+        ("TxDefaultProfile", [("TxDefaultProfile", 1)], False),
+        ("TxDefaultProfile", [("ChargePointMaxProfile", 5)], True),
+        ("TxProfile", [("TxDefaultProfile", 5)], True),
+        ("TxProfile", [("TxProfile", 1)], False),
+        ("ChargePointMaxProfile", [("TxProfile", 5)], True),
+    ],
+)
+def test_a_limit_surely_holds_where_nothing_outranks_it(
+    purpose: str, others: list[tuple[str, int]], *, holds: bool
+) -> None:
+    """OCPP 1.6 §3.13.2: the highest stack level prevails, and a TxProfile over defaults."""
+    ours = profile(purpose=purpose)
+    there = [
+        msgspec.structs.replace(ours, charging_profile_id=2 + number, charging_profile_purpose=kind, stack_level=level)
+        for number, (kind, level) in enumerate(others)
+    ]
+    assert surely_holds(ours, [*there, ours]) is holds
+    assert surely_holds(ours, there) is False, "it was cleared"
+    assert surely_holds(ours, [profile(32, purpose=purpose)]) is False, "it was replaced"

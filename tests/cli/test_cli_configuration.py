@@ -68,6 +68,18 @@ def test_a_secret_is_no_argument(run: Callable[..., Done]) -> None:
     assert run("instructions", "list").out == ""
 
 
+def test_a_pipe_that_brings_nothing_sets_nothing(run: Callable[..., Done], solarocpp_cli: Cli) -> None:
+    """What should have written the secret failed, and an empty one would be told to the charger."""
+    run("charger", "add", "CP001")
+    for order in (
+        ("configuration", "set", "CP001", "WifiPassword", "--value-stdin"),
+        ("charger", "rotate-key", "CP001", "--key-stdin"),
+    ):
+        done = solarocpp_cli(Path("data").absolute(), *order, stdin="", exits=2)
+        assert done.stderr == "solarocpp: Standard input ended without a line; nothing was changed.\n"
+    assert run("configuration", "list", "CP001").out == ""
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -85,4 +97,13 @@ def test_the_key_a_charger_logs_in_with_is_refused(run: Callable[..., Done]) -> 
     run("charger", "add", "CP001")
     refused = run("configuration", "set", "CP001", "AuthorizationKey", "0123456789abcdef")
     assert refused.code == 1
-    assert refused.err.startswith("solarocpp: AuthorizationKey is what the charger logs in with")
+    sent = run("send", "CP001", "ChangeConfiguration", '{"key": "AuthorizationKey", "value": "0123456789abcdef"}')
+    assert sent.code == 1
+    assert (
+        refused.err
+        == sent.err
+        == (
+            "solarocpp: AuthorizationKey is what CP001 logs in with; it gets another, and is not locked out, with: "
+            "solarocpp charger rotate-key CP001\n"
+        )
+    )

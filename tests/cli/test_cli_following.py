@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from solarocpp.web import make_app, serve
 Stop = Callable[[], Awaitable[None]]
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TOKEN = "a token for tests"
+REMOVED = b'401 Unauthorized\r\nContent-Type: application/json\r\n\r\n{"error": "no token", "kind": "unauthorized"}'
 WAITED_FOR = "The server has ended this; it is waited for, until Ctrl-C.\n"
 
 
@@ -57,9 +59,13 @@ class Site:
             scope.cancel()
             await ended.wait()
 
-        self._bind = await self._nursery.start(run)
-        self._http.base_url = httpx.URL(f"http://{self._bind}")
+        self.point_at(await self._nursery.start(run))
         return stop
+
+    def point_at(self, address: str) -> None:
+        """Has whoever follows ask there."""
+        self._bind = address
+        self._http.base_url = httpx.URL(f"http://{address}")
 
     async def follow(self) -> None:
         """Follows events until it is cancelled."""
@@ -116,6 +122,25 @@ async def test_nothing_is_lost_that_the_server_still_has(site: Site, capsys: pyt
         await site.wait_heard("open", "one", "two", "three", "four")
         nursery.cancel_scope.cancel()
     assert capsys.readouterr().err == WAITED_FOR
+
+
+async def test_what_ends_each_stream_at_once_is_asked_less_and_less_and_told_of_once(
+    site: Site, nursery: trio.Nursery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A proxy that has no server behind it any more, for one."""
+    answers = iter([*[b"200 OK\r\nContent-Type: text/event-stream\r\n\r\n"] * 3, REMOVED])
+
+    async def answer(stream: trio.SocketStream) -> None:
+        async with stream:
+            await stream.receive_some()
+            await stream.send_all(b"HTTP/1.1 " + next(answers))
+
+    listeners: list[trio.SocketListener] = await nursery.start(partial(trio.serve_tcp, answer, 0, host="127.0.0.1"))
+    site.point_at(f"127.0.0.1:{listeners[0].socket.getsockname()[1]}")
+    with pytest.raises(RequestRefused):
+        await site.follow()
+    assert capsys.readouterr().err == WAITED_FOR
+    nursery.cancel_scope.cancel()
 
 
 async def test_what_a_new_server_does_not_have_is_told_as_lost(site: Site, capsys: pytest.CaptureFixture[str]) -> None:

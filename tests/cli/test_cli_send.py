@@ -137,7 +137,12 @@ def test_without_a_server_an_order_is_queued_for_the_next_one(
         (["CP001", "Rest"], 1, "'Rest' is no action of OCPP 1.6. Did you mean Reset?"),
         (["CP001", "Reset", "{"], 2, "'{' is no JSON (Input data was truncated). Like this: '{\"type\": \"Soft\"}'"),
         (["CP001", "Reset", "[]"], 2, "'[]' is no JSON object. Like this: '{\"type\": \"Soft\"}'"),
-        (["CP001", "Reset", '{"type":"Soft"}', "--expires", "soon"], 2, "--expires is 'soon'; allowed: a time like"),
+        (
+            ["CP001", "Reset", '{"type":"Soft"}', "--expires", "30 s"],
+            2,
+            "--expires is '30 s'; allowed: a time like 30d, 12 hours or 1 year, at least 1 minute.",
+        ),
+        (["CP001", "Reset", '{"type":"Soft"}', "--expires", ""], 2, "--expires is ''; allowed: a time like"),
         (["CP009", "ClearCache"], 1, "There is no charger 'CP009'."),
     ],
 )

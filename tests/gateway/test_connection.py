@@ -64,17 +64,22 @@ async def test_boot_and_readings_are_answered_and_stored(server: Server) -> None
 
 
 async def test_the_connectors_are_asked_for_after_boot_and_recorded(server: Server) -> None:
+    """Spec 13.8, its last two rows: a first boot fills in what the charger is, a second changes and asks nothing."""
     async with server.connect() as ws:
+        assert (server.services.registry.charger(1).vendor, server.services.registry.charger(1).model) == ("", "")
         await exchange(ws, BOOT)
         asked = json.loads(await ws.get_message())
         answer = {"configurationKey": [{"key": "numberofconnectors", "readonly": True, "value": "2"}]}
         await ws.send_message(json.dumps([3, asked[1], answer]))
         await exchange(ws, [2, "h", "Heartbeat", {}])
         assert await server.rows("SELECT connectorId FROM connector ORDER BY 1") == [(1,), (2,)]
-        assert server.services.registry.charger(1).connector_count == 2
+        charger = server.services.registry.charger(1)
+        assert charger.connector_count == 2
+        assert (charger.identifier, charger.vendor, charger.model) == ("CP001", "ACME", "One")
         again = await exchange(ws, BOOT)
         assert again[2]["status"] == "Accepted"
         assert (await exchange(ws, [2, "h2", "Heartbeat", {}]))[1] == "h2"  # nothing is asked a second time
+        assert server.services.registry.charger(1) is charger
 
 
 def stalled_disk(server: Server) -> AbstractContextManager[bool]:
@@ -367,21 +372,21 @@ async def test_passwords_in_a_url_are_sent_and_not_recorded(
 
 
 @pytest.mark.parametrize(
-    "row",
+    ("payload", "shown"),
     [
-        '{"key":"AuthorizationKey","readonly":false,"value":"told-secret"}',
-        '{"value":"told-secret","key":"WiFi_Password"}',
+        ('{"configurationKey":[{"key":"AuthorizationKey","value":"told-secret"}]}', '["3","7",[redacted]'),
+        ('{"configurationKey":[{"value":"told-secret","key":"WiFi_Password"}]}', '["3","7",[redacted]'),
+        ('{"configurationKey":[{"key":"Server","value":"wss://cp:hunter2@host/"}]}', '["3","7",[redacted]'),
+        ('["AuthorizationKey","told-secret"]', "[redacted]"),
     ],
 )
-async def test_secrets_in_what_nobody_can_read_are_not_recorded(server: Server, row: str) -> None:
-    """What is no message has no fields to blank: where the name of a secret is in it, the event shows its beginning."""
+async def test_secrets_in_what_nobody_can_read_are_not_recorded(server: Server, payload: str, shown: str) -> None:
+    """What is no message has no fields to blank: where a secret may be in it, the event shows its beginning."""
     async with server.connect() as ws:
-        await ws.send_message(f'["3","7",{{"configurationKey":[{row}]}}]')
+        await ws.send_message(f'["3","7",{payload}]')
         with trio.fail_after(5):
             assert json.loads(await ws.get_message())[2] == "FormationViolation"
-    assert await server.rows("SELECT data->>'frame' FROM event WHERE name = 'call_refused'") == [
-        ('["3","7",[redacted]',)
-    ]
+    assert await server.rows("SELECT data->>'frame' FROM event WHERE name = 'call_refused'") == [(shown,)]
 
 
 async def test_a_one_time_url_is_not_recorded(server: Server) -> None:

@@ -166,7 +166,9 @@ class Told:
 
 
 @asynccontextmanager
-async def telling(directory: Path, patience_s: float = PATIENCE_S, **settings: Any) -> AsyncIterator[Told]:
+async def telling(
+    directory: Path, patience_s: float = PATIENCE_S, roster: Roster | None = None, **settings: Any
+) -> AsyncIterator[Told]:
     """Runs a server that delivers, with chargers CP001 to CP003; its wall clock goes as Trio's does."""
     began = trio.current_time()
     fresh = not (directory / "solarocpp.duckdb").exists()
@@ -178,9 +180,9 @@ async def telling(directory: Path, patience_s: float = PATIENCE_S, **settings: A
     store = open_store(directory, now=NOW)
     registry = Registry.load(store)
     central = CentralSystem(registry, Transactions(store.transactions(), store.store_id))
-    services = Services(config, store, registry, central, Roster(), clock)
+    services = Services(config, store, registry, central, Roster() if roster is None else roster, clock)
     queue = InstructionQueue(store, registry, clock)
-    delivery = Delivery(queue, services.roster, registry, clock)
+    delivery = Delivery(queue, services.roster, registry, store, clock)
     async with trio.open_nursery() as nursery:
         await nursery.start(store.run)
         if fresh:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -28,7 +29,7 @@ def jumping_clock() -> MockClock:
     return MockClock(rate=1)
 
 
-PROFILE = {
+PROFILE: dict[str, Any] = {
     "chargingProfileId": 1,
     "stackLevel": 0,
     "chargingProfilePurpose": "TxDefaultProfile",
@@ -82,6 +83,42 @@ async def test_readings_show_whether_a_limit_is_kept(
         assert await effect_of(told, number) == effect
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param([], [{"chargingProfileId": 1, "limit": 32}], id="replaced"),
+        pytest.param([{"chargingProfileId": 2, "stackLevel": 3, "limit": 32}], [], id="outranked"),
+    ],
+)
+async def test_a_limit_in_whose_place_another_may_hold_is_not_said_to_be_broken(
+    tmp_path: Path, jumping_clock: MockClock, before: list[dict[str, Any]], after: list[dict[str, Any]]
+) -> None:
+    """Who shares out the power of a site sets another limit each minute."""
+    async with telling(tmp_path / "data", patience_s=6000.0, **PATIENT) as told, told.booted() as charge_point:
+
+        async def install(**differing: Any) -> int:
+            limit = differing.pop("limit", 16)
+            schedule = {**PROFILE["chargingSchedule"], "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit}]}
+            set_it = {"connectorId": 1, "csChargingProfiles": {**PROFILE, **differing, "chargingSchedule": schedule}}
+            number = await told.order("SetChargingProfile", set_it, within_s=86_000)
+            await charge_point.answers("SetChargingProfile", {"status": "Accepted"})
+            await told.ended(number)
+            return number
+
+        for each in before:
+            await install(**each)
+        number = await install()
+        for each in after:
+            await install(**each)
+        await told.store.settle()
+        jumping_clock.jump(35)
+        await takes(told, charge_point, "31.8")
+        jumping_clock.jump(300)
+        assert await effect_of(told, number) == (
+            "accepted; 31.8 A measured, 16 A allowed, but another profile may hold by now"
+        )
+
+
 class NoLinks:
     """Nobody is connected."""
 
@@ -130,6 +167,24 @@ async def test_a_start_is_looked_for_after_a_restart(tmp_path: Path) -> None:
     async with telling(tmp_path / "data") as told, told.booted() as charge_point:
         assert (await told.stored(number)).effect is None
         await charge_point.status(2, "Preparing")
+        assert await effect_of(told, number) == "seen"
+
+
+async def test_a_status_that_is_repeated_is_no_start(tmp_path: Path) -> None:
+    """A car that was plugged in before is no effect of the order, be the server restarted and the status told again."""
+    async with telling(tmp_path / "data") as told, told.booted() as charge_point:
+        await charge_point.status(2, "Preparing")
+        await charge_point.status(1, "Preparing")
+        await charge_point.status(1, "Available")
+    async with telling(tmp_path / "data") as told, told.booted() as charge_point:
+        number = await told.order("RemoteStartTransaction", {"idTag": "TAG1"})
+        await charge_point.answers("RemoteStartTransaction", {"status": "Accepted"})
+        await told.ended(number)
+        for _ in range(2):
+            await charge_point.status(2, "Preparing")
+        assert await charge_point.hears_nothing()
+        assert (await told.stored(number)).effect is None
+        await charge_point.status(1, "Preparing")
         assert await effect_of(told, number) == "seen"
 
 

@@ -11,8 +11,9 @@ import pytest
 import trio
 from instructed import BASIC, ChargePoint, Told, telling
 
+from solarocpp.central_system.instructions import read_order
 from solarocpp.errors import RegistryError
-from solarocpp.registry import NewCharger, NewCredential
+from solarocpp.registry import ChargerChange, NewCharger, NewCredential
 from solarocpp.store.instructions import select_instruction_secrets
 
 GIVEN = "00112233445566778899AABBCCDDEEFF"
@@ -234,6 +235,29 @@ async def test_a_removed_charger_leaves_no_key(told: Told) -> None:
     assert told.services.registry.charger_key(made.charger_id, "coming") is None
 
 
+async def test_a_charger_that_was_removed_meanwhile_gets_no_key(told: Told) -> None:
+    """What ends for a charger that is not there would end the whole server."""
+    charger = told.charger()
+    await told.services.registry.remove_charger("CP001")
+    with pytest.raises(RegistryError, match="There is no charger 'CP001'"):
+        await told.queue.keys.begin(charger, requested_by="a test")
+    await told.services.registry.add_charger(NewCharger(identifier="CP001"), now=told.services.clock())
+    with pytest.raises(RegistryError, match="CP001 was removed, and registered again"):
+        await told.queue.keys.begin(charger, requested_by="a test")
+    assert told.services.registry.coming_keys() == []
+
+
+async def test_only_the_key_that_a_charger_came_with_becomes_its_own(told: Told) -> None:
+    """It was given up, and another ordered, while the charger waited at the door: that one it does not have."""
+    registry = told.services.registry
+    await begin(told)
+    (came_with,) = registry.coming_keys()
+    await told.queue.keys.give_up(told.charger(), "coming", requested_by="a test")
+    await begin(told)
+    assert await registry.adopt_key(came_with, now=told.services.clock()) is None
+    assert await opens(told, BASIC)
+
+
 async def test_a_user_name_that_may_not_is_not_helped_by_a_key(told: Told) -> None:
     await told.services.registry.add_credential(
         NewCredential(username="other", password="correct horse battery", allowed=["CP002"]), now=told.services.clock()
@@ -281,12 +305,36 @@ async def test_who_came_with_the_key_is_not_told_it_after_a_restart(tmp_path: Pa
         async with told.booted() as charge_point:
             number = await begin(told)
             _, _, payload = await charge_point.told()
-            await told.services.registry.adopt_key(told.charger().charger_id, now=told.services.clock())
+            registry = told.services.registry
+            coming = registry.charger_key(told.charger().charger_id, "coming")
+            assert coming is not None
+            await registry.adopt_key(coming, now=told.services.clock())
         await told.until(number, "waiting")
     async with telling(tmp_path / "data") as told, told.connected(basic=basic(payload["value"])) as charge_point:
         await charge_point.boot()
         assert (await told.ended(number)).error == "the charger has come with the key already"
         assert await charge_point.hears_nothing()
+
+
+async def test_numbers_that_come_again_are_other_instructions(told: Told) -> None:
+    """A copy of the store that took its place counts on from where it was made; the secrets beside it are of today."""
+    registry, now = told.services.registry, told.services.clock()
+    for identifier, number in (("CP001", 77), ("CP002", 78)):
+        await registry.begin_key(told.charger(identifier), None, instruction_id=number, requested_by="a test", now=now)
+    own, coming = registry.coming_keys()
+    await registry.adopt_key(own, now=now)
+    order = read_order("Reset", b'{"type": "Soft"}')
+    for identifier, number in (("CP003", 77), ("CP002", 78)):
+        charger = told.charger(identifier)
+        await told.queue.submit(order, action="Reset", charger=charger, requested_by="a test", number=number)
+    await registry.set_charger("CP001", ChargerChange(connector_count=3), now=now)
+    async with told.booted("CP003") as charge_point:
+        await charge_point.answers("Reset", {"status": "Rejected"})
+        assert (await told.ended(77)).state == "completed"
+    async with told.booted("CP002") as charge_point:
+        await charge_point.answers("Reset", {"status": "Rejected"})
+        await told.ended(78)
+    assert registry.coming_keys() == [coming]
 
 
 async def test_a_key_whose_instruction_was_never_written_is_dropped(tmp_path: Path) -> None:
@@ -299,6 +347,30 @@ async def test_a_key_whose_instruction_was_never_written_is_dropped(tmp_path: Pa
         assert (await told.queue.keys.state(told.charger())).coming is None
         assert not await opens(told, basic(key))
         assert await opens(told, BASIC)
+
+
+async def test_who_asks_at_once_after_a_restart_settles_once(tmp_path: Path) -> None:
+    async with telling(tmp_path / "data") as told:
+        registry, now = told.services.registry, told.services.clock()
+        for identifier in ("CP001", "CP002"):
+            charger = told.charger(identifier)
+            await registry.begin_key(charger, None, instruction_id=77, requested_by="a test", now=now)
+    async with telling(tmp_path / "data") as told:
+        async with trio.open_nursery() as nursery:
+            for identifier in ("CP001", "CP002", "CP003"):
+                nursery.start_soon(told.queue.keys.state, told.charger(identifier))
+        assert told.services.registry.coming_keys() == []
+
+
+async def test_a_charger_whose_removal_was_cut_short_has_no_key_after_the_next_start(tmp_path: Path) -> None:
+    """The process ended between its two files: the charger is gone, its key is not, and its instruction waits."""
+    async with telling(tmp_path / "data") as told:
+        number, charger_id = await begin(told), told.charger().charger_id
+        await told.store.write(lambda con: con.execute('DELETE FROM charger WHERE "chargerId" = ?', [charger_id]))
+    async with telling(tmp_path / "data") as told:
+        assert (await told.ended(number)).error == "the charger was removed"
+        assert (await told.queue.keys.state(told.charger("CP002"))).coming is None
+        assert told.store.secrets.read_now(lambda con: con.execute('FROM "chargerKey"').fetchall()) == []
 
 
 @pytest.mark.parametrize(("status", "coming"), [("Rejected", None), ("Accepted", "accepted")])

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import trio
-from instructed import ChargePoint, Told
+from instructed import ChargePoint, Told, telling
 from structlog.testing import capture_logs
 from test_limits import meanwhile
+
+from solarocpp.instructions import LocalLists
+from solarocpp.registry import NewAuthorization
 
 
 async def cards(desk: httpx.AsyncClient) -> None:
@@ -199,3 +205,49 @@ async def test_a_charger_that_is_away_gets_it_when_it_is_back(desk: httpx.AsyncC
     async with told.booted() as charge_point:
         await tells(charge_point, 0)
         assert await charge_point.answers("SendLocalList", {"status": "Accepted"}) == FULL
+
+
+@asynccontextmanager
+async def keeping(data: Path) -> AsyncIterator[tuple[Told, LocalLists]]:
+    """A server that keeps lists, and ends."""
+    async with telling(data) as told, trio.open_nursery() as nursery:
+        services = told.services
+        lists = LocalLists(services.store, services.registry, told.queue, services.roster, services.clock)
+        await nursery.start(lists.run)
+        yield told, lists
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_list_is_emptied_although_the_server_has_ended_meanwhile(tmp_path: Path) -> None:
+    """The charger is away for both: it must not let people charge for ever who lost their card months ago."""
+    async with keeping(tmp_path / "data") as (told, lists):
+        now = told.services.clock()
+        await told.services.registry.add_authorization(NewAuthorization(token="A"), now=now)
+        number = told.charger().charger_id
+        await lists.want(number, wanted=True)
+        async with told.booted() as charge_point:
+            await tells(charge_point, 0)
+            await charge_point.answers("SendLocalList", {"status": "Accepted"})
+        await lists.want(number, wanted=False)
+    async with keeping(tmp_path / "data") as (told, lists):
+        async with told.booted() as charge_point:
+            await tells(charge_point, 1)
+            emptied = await charge_point.answers("SendLocalList", {"status": "Accepted"})
+            assert emptied["localAuthorizationList"] == [{"idTag": "A"}]
+            await lists.send(number, 5.0)
+        assert await told.rows('SELECT leaving FROM "localList"') == [(False,)]
+    async with keeping(tmp_path / "data") as (told, lists), told.booted() as charge_point:
+        assert await charge_point.hears_nothing(), "once is enough"
+
+
+async def test_a_list_that_was_sent_by_hand_is_left_alone(tmp_path: Path) -> None:
+    """Nobody wanted one kept, and nobody wants it gone."""
+    async with keeping(tmp_path / "data") as (told, _), told.booted() as charge_point:
+        row = {"idTag": "A", "idTagInfo": {"status": "Accepted"}}
+        number = await told.order(
+            "SendLocalList", {"listVersion": 1, "updateType": "Full", "localAuthorizationList": [row]}
+        )
+        await charge_point.answers("SendLocalList", {"status": "Accepted"})
+        await told.ended(number)
+    async with keeping(tmp_path / "data") as (told, _), told.booted() as charge_point:
+        assert await charge_point.hears_nothing()

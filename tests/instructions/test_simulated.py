@@ -31,28 +31,44 @@ NIGHT = {
 }
 
 
+SIMULATE = (sys.executable, "-m", "solarocpp", "simulate", "--username", "depot", "--chargers", "1", "--tag", "X")
+ENVIRONMENT = {**os.environ, "SOLAROCPP_PASSWORD": "a person's password"}
+
+
+def simulate(url: str) -> subprocess.CompletedProcess[str]:
+    """A charger that stays for a moment, if it is let in."""
+    return subprocess.run(
+        (*SIMULATE, "--seconds", "0.1", url), env=ENVIRONMENT, check=False, capture_output=True, text=True
+    )
+
+
 @contextmanager
 def simulated(url: str) -> Iterator[None]:
     """A charger at which nobody charges."""
-    command = (
-        sys.executable,
-        "-m",
-        "solarocpp",
-        "simulate",
-        url,
-        "--username",
-        "depot",
-        "--chargers",
-        "1",
-        "--tag",
-        "X",
-    )
-    environment = {**os.environ, "SOLAROCPP_PASSWORD": "a person's password"}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as charger:
+    with subprocess.Popen((*SIMULATE, url), env=ENVIRONMENT, stdout=subprocess.DEVNULL) as charger:
         try:
             yield
         finally:
             charger.terminate()
+
+
+def test_a_simulated_charger_comes_with_the_key_it_is_told_and_with_nothing_else(
+    tmp_path: Path, solarocpp_cli: Cli, running_server: Serve
+) -> None:
+    data = tmp_path / "data"
+    solarocpp_cli(data, "charger", "add", "CP001")
+    solarocpp_cli(data, "credential", "add", "depot", "--password-stdin", stdin="a person's password\n")
+    with running_server(data) as server:
+        with simulated(server.url()):
+            rotated = solarocpp_cli(data, "charger", "rotate-key", "CP001")
+            assert rotated.stdout.startswith("CP001 has come with a key of its own, since ")
+            assert solarocpp_cli(data, "send", "CP001", "ClearCache").returncode == 0
+        # Whoever lost the key in it, by a factory reset, goes back to what it began with.
+        locked_out = simulate(server.url())
+        assert locked_out.returncode != 0
+        assert "lost a key of its own; see: solarocpp charger rotate-key IDENTITY --show" in locked_out.stderr
+        solarocpp_cli(data, "charger", "rotate-key", "CP001", "--forget")
+        assert simulate(server.url()).returncode == 0
 
 
 def test_a_simulated_charger_is_limited_reserved_and_given_a_list(

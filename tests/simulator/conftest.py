@@ -31,6 +31,8 @@ class PlayedCentralSystem:
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
         self.reachable = True
+        self.keys: list[bytes | None] = []
+        """What was shown at each dial."""
         self.calls: list[tuple[str, Payload]] = []
         """Action and payload of each CALL, in order of arrival."""
         self.replies: dict[str, list[Any]] = {}
@@ -48,7 +50,8 @@ class PlayedCentralSystem:
         }
 
     @asynccontextmanager
-    async def dial(self) -> AsyncGenerator[WebSocketConnection]:
+    async def dial(self, key: bytes | None = None) -> AsyncGenerator[WebSocketConnection]:
+        self.keys.append(key)
         if not self.reachable:
             raise DialFailed("memory", None, "nobody there")
         ours, theirs = trio.testing.memory_stream_pair()

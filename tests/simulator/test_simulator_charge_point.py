@@ -337,6 +337,21 @@ async def test_availability_waits_for_the_session(
     assert central.payloads("StatusNotification")[-1]["status"] == "Available"
 
 
+async def test_a_key_to_log_in_with_is_shown_at_once_over_a_new_link_without_another_boot(
+    central: PlayedCentralSystem, charge_point: ChargePoint, jumping: Clock
+) -> None:
+    """Security whitepaper, A01."""
+    change = {"key": "AuthorizationKey", "value": "00112233445566778899aabbccddeeff"}
+    assert (await central.call("ChangeConfiguration", change))[2] == {"status": "Accepted"}
+    await trio.sleep(5)
+    assert central.keys == [None, bytes(range(0, 256, 17))]
+    assert charge_point.online
+    assert central.actions().count("BootNotification") == 1  # that of the fixture
+    assert (await central.call("ChangeConfiguration", {**change, "value": "short"}))[2] == {"status": "Rejected"}
+    await trio.sleep(5)
+    assert len(central.keys) == 2
+
+
 async def test_other_calls_of_the_core_profile(
     central: PlayedCentralSystem, charge_point: ChargePoint, jumping: Clock
 ) -> None:
@@ -345,7 +360,7 @@ async def test_other_calls_of_the_core_profile(
         "configurationKey": [{"key": "NumberOfConnectors", "readonly": True, "value": "1"}],
         "unknownKey": ["Colour"],
     }
-    assert len((await central.call("GetConfiguration", {}))[2]["configurationKey"]) == 33
+    assert len((await central.call("GetConfiguration", {}))[2]["configurationKey"]) == 34
     change = {"key": "MeterValueSampleInterval", "value": "15"}
     assert (await central.call("ChangeConfiguration", change))[2] == {"status": "Accepted"}
     assert (await central.call("ClearCache", {}))[2] == {"status": "Accepted"}

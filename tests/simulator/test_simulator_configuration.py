@@ -44,8 +44,19 @@ def test_keys_are_found_whatever_their_case_and_unknown_ones_are_named() -> None
     known, unknown = configuration.select(["numberofconnectors", "Nonsense"])
     assert [(key.name, key.value, key.readonly) for key in known] == [("NumberOfConnectors", "2", True)]
     assert unknown == ["Nonsense"]
-    assert len(configuration.select(None)[0]) == 33
-    assert len(configuration.select([])[0]) == 33
+    assert len(configuration.select(None)[0]) == 34
+    assert len(configuration.select([])[0]) == 34
+
+
+def test_a_key_to_log_in_with_is_taken_as_bytes_and_shown_to_nobody() -> None:
+    configuration = Configuration({})
+    assert configuration.authorization_key is None
+    for text in ("", "00112233445566778899aabbccddee", "00" * 21, "0" * 33, "correct horse battery staple ok"):
+        assert configuration.change("AuthorizationKey", text) == "Rejected"
+    assert configuration.change("authorizationkey", "00112233445566778899AABBCCDDEEFF") == "Accepted"
+    assert configuration.authorization_key == bytes(range(0, 256, 17))
+    known, _ = configuration.select(["AuthorizationKey"])
+    assert [key.shown for key in known] == [None]
 
 
 def test_a_value_is_taken_only_if_it_is_of_the_keys_kind() -> None:
@@ -62,4 +73,4 @@ def test_a_value_is_taken_only_if_it_is_of_the_keys_kind() -> None:
     assert configuration.measurands("MeterValuesSampledData") == ["SoC", "Voltage"]
     assert configuration.change("MeterValuesSampledData", "Weather") == "Rejected"
     assert configuration.change("ConnectorPhaseRotation", "x" * 501) == "Rejected"
-    assert configuration.change("AuthorizationKey", "0123456789abcdef") == "NotSupported"
+    assert configuration.change("FreeVend", "true") == "NotSupported"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -40,7 +41,11 @@ async def in_thread(server: AbstractContextManager[RunningServer]) -> AsyncGener
 async def test_a_session_over_a_restart_has_every_reading(
     tmp_path: Path, solarocpp_cli: Cli, running_server: Serve, nursery: trio.Nursery
 ) -> None:
-    """A minute a tenth of a second: the server goes and comes back while the car charges, and nothing is missing."""
+    """The server goes and comes back while the car charges; a minute is a tenth of a second, or more on a busy machine.
+
+    What is asked for holds however late the charge point wakes up, which makes its readings fewer, not the time between
+    two of them as long as the server was away.
+    """
     data = tmp_path / "data"
     solarocpp_cli(data, "charger", "add", "CP001")
     solarocpp_cli(data, "authorization", "add", "CARD")
@@ -57,24 +62,21 @@ async def test_a_session_over_a_restart_has_every_reading(
             session.set()
 
         nursery.start_soon(charge)
-        await trio.sleep(1.0)  # ten minutes of charging
+        await charge_point.clock.sleep(600.0)
+        gone = charge_point.clock.now()
     assert len(charge_point.backlog) > 0
     async with in_thread(running_server(data, ocpp=address)):
+        back = charge_point.clock.now()
         await session.wait()
         await charge_point.backlog.wait_empty()
     statistics = charge_point.statistics()
     assert (statistics.links, statistics.dropped, statistics.sessions_ended) == (2, 0, 1)
     with q.open(data) as con:
-        readings = con.sql("SELECT count(*) FROM datum WHERE watts IS NOT NULL").fetchone()
-        gaps = con.sql(
-            "SELECT max(gap) FROM (SELECT created - lag(created) OVER (ORDER BY created) AS gap FROM datum"
-            " WHERE sessionId IS NOT NULL)"
-        ).fetchone()
+        moments = con.sql("SELECT created FROM datum WHERE watts IS NOT NULL ORDER BY created").fetchall()
         (stored,) = con.sql("SELECT energy, epoch(ended - started), endReason FROM session").fetchall()
-    assert readings is not None
-    assert readings[0] in {69, 70}  # the seventieth falls on the moment of leaving
-    assert gaps is not None
-    assert gaps[0].total_seconds() == pytest.approx(60, abs=30)
-    assert stored[0] == pytest.approx(8_040, abs=60)  # 6,900 W for 4,200 s, less the ramp
-    assert stored[1] == pytest.approx(4_200, abs=60)
+    gaps = [later - earlier for (earlier,), (later,) in itertools.pairwise(moments)]
+    assert max(gaps) < (back - gone) / 2
+    assert any(gone < moment < back for (moment,) in moments)
+    assert stored[0] == pytest.approx(statistics.energy_wh, abs=1)  # of its register, in whole Wh
+    assert stored[1] >= 4_200
     assert stored[2] == "Local"

@@ -53,3 +53,12 @@ async def test_a_day_is_shown_and_summed_up(central: PlayedCentralSystem) -> Non
     total = sum(statistics.energy_wh for statistics in site.statistics().values()) / 1000
     assert lines[21].endswith(f" sessions, {total:.1f} kWh in 3.0 simulated hours.")
     assert lines[22].startswith("Site power, at most ")
+
+
+async def test_the_highest_power_is_that_of_the_days_that_are_noted(central: PlayedCentralSystem) -> None:
+    """Three days were played, and of the first nobody knows any more what it took."""
+    site = Site(
+        lambda _: central.dial, SitePlan(chargers=1), start=START, now=START + timedelta(days=9), speed=float("inf")
+    )
+    await site.run(until=START + timedelta(days=3))
+    assert summary_lines(site)[-1].startswith("Site power of the last 48 hours, at most ")

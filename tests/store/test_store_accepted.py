@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
+import pytest
 from stored import RECEIVED, T, at, ended, rows, started
 
 from solarocpp.store import Store
@@ -137,6 +138,18 @@ async def test_a_start_without_reservation_id_uses_it_too(store: Store) -> None:
     await order(store, 2, connector=2)
     await told(store, accepted(1, -10), accepted(2, -10), started())
     assert reservations(store) == [("used", None, 1), ("active", None, None)]
+
+
+@pytest.mark.parametrize("hours", [-2, 0, 2])
+@pytest.mark.parametrize(("minutes", "status_"), [(59, "used"), (61, "active")])
+async def test_a_start_uses_it_by_our_clock_whatever_the_chargers_says(
+    store: Store, hours: int, minutes: int, status_: str
+) -> None:
+    """A clock that is set to local time (Q50) must not leave the connector waiting, nor end the wait too late."""
+    await order(store)
+    begun = msgspec.structs.replace(started(), started=at(3600 * hours), received=at(60 * minutes))
+    await told(store, accepted(), begun)
+    assert [row[0] for row in reservations(store)] == [status_]
 
 
 async def test_another_chargers_word_does_not_end_it(store: Store) -> None:

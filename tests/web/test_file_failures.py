@@ -11,9 +11,15 @@ import httpx
 import pytest
 import trio
 
+from solarocpp.central_system import Transactions
+from solarocpp.central_system.confirmations import OBSERVERS
+from solarocpp.central_system.context import Scene
+from solarocpp.ocpp.datatypes import ChargePointId
+from solarocpp.ocpp.messages import GetDiagnosticsConfirmation, GetDiagnosticsRequest
 from solarocpp.registry import Charger, NewCharger, Registry
 from solarocpp.store import Store, open_store
 from solarocpp.store.effects import EventHappened
+from solarocpp.store.ledger import ChargerFacts
 from solarocpp.store.transfers import Purpose, select_transfers
 from solarocpp.web.file_exchange import make_file_app
 from solarocpp.web.serving import serve_asgi
@@ -38,7 +44,7 @@ class Site(NamedTuple):
     second: Charger
     http: httpx.AsyncClient
 
-    async def say(self, event: str, status: str, **data: int | None) -> None:
+    async def say(self, event: str, status: str, **data: int | str | None) -> None:
         """Has the first charger say how far a file is, and waits until that is written down."""
         told = EventHappened(NOW, event, "CP001", "", {"status": status, **data})
         self.transferring.note_effects(self.first.charger_id, [told])
@@ -118,6 +124,42 @@ async def test_log_that_is_named_is_the_one(site: Site) -> None:
     await site.say("log_status_told", "UploadFailure", request_id=2)
     await site.say("log_status_told", "UploadFailure", request_id=77)
     assert await site.told() == [(1, "waiting", None), (2, "failed", "the charger says UploadFailure")]
+
+
+NOTHING = "the charger has nothing to send: it answered GetDiagnostics without a file name"
+
+
+def told_by(site: Site) -> Scene:
+    """What is known while an answer of the first charger is read."""
+    facts = ChargerFacts(site.first.charger_id, ChargePointId("CP001"), 1, 1, "/{chargerIdentifier}", publish=True)
+    return Scene(facts, NOW, Transactions(site.store.transactions(), site.store.store_id))
+
+
+@pytest.mark.parametrize("file_name", [None, ""])
+async def test_without_diagnostics_nobody_waits_for_them(site: Site, file_name: str | None) -> None:
+    """OCPP 1.6 §6.26: no file name, no diagnostic information. It was waited for until its URL expired, a day later."""
+    for purpose in ("diagnostics", "log"):
+        await site.offer(purpose)
+    asked = GetDiagnosticsRequest(location="http://box/files/x/")
+    told = OBSERVERS[GetDiagnosticsRequest](asked, GetDiagnosticsConfirmation(file_name=file_name), told_by(site))
+    site.transferring.note_effects(site.first.charger_id, told)
+    await trio.testing.wait_all_tasks_blocked()
+    await site.store.settle()
+    assert await site.told() == [(1, "failed", NOTHING), (2, "waiting", None)]
+
+
+async def test_with_a_file_name_the_file_is_waited_for(site: Site) -> None:
+    await site.offer("diagnostics")
+    await site.say("upload_answered", "None", action="GetDiagnostics", file_name="diag.zip")
+    assert await site.told() == [(1, "waiting", None)]
+
+
+async def test_nothing_more_to_send_is_not_said_of_a_file_that_is_coming(site: Site) -> None:
+    await site.offer("diagnostics")
+    await site.offer("diagnostics")
+    await site.transferring.note_progress(site.transferring.transfer(1), 7)
+    await site.say("upload_answered", "None", action="GetDiagnostics", file_name=None)
+    assert await site.told() == [(1, "moving", None), (2, "failed", NOTHING)]
 
 
 async def test_file_may_come_after_all(site: Site) -> None:

@@ -129,6 +129,8 @@ async def end(site: Served, **request: Any) -> Any:
 async def test_a_session_is_ended_once(site: Served) -> None:
     """By parameters in the query, or as a form."""
     params = {"id": uuid(4), "endReason": "Other", "endAuthId": "BOSS"}
+    too_many = {str(number): "x" for number in range(2001)}
+    assert (await end(site, data={**params, **too_many}))[0] == 422
     assert await end(site, params=params) == (200, {"success": True, "data": True})
     assert await end(site, data=params) == (200, {"success": True, "data": False})
     ended = (await got(site, f"/ocpp/sessions/{uuid(4)}"))["data"]

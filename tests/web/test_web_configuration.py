@@ -133,8 +133,8 @@ async def test_a_secret_is_kept_apart_and_shown_to_nobody(served: Served) -> Non
 @pytest.mark.parametrize(
     ("key", "value", "text"),
     [
-        ("AuthorizationKey", "0123456789abcdef", "AuthorizationKey is what the charger logs in with"),
-        (" authorizationkey", "0123456789abcdef", "AuthorizationKey is what the charger logs in with"),
+        ("AuthorizationKey", "0123456789abcdef", "AuthorizationKey is what CP001 logs in with"),
+        (" authorizationkey", "0123456789abcdef", "AuthorizationKey is what CP001 logs in with"),
         (" ", "1", "A configuration key has a name."),
         ("k" * 51, "1", "ChangeConfiguration: the text is too long: key"),
         ("CpoName", "v" * 501, "ChangeConfiguration: the text is too long: value"),

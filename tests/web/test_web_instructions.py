@@ -117,8 +117,18 @@ async def test_what_was_not_sent_is_taken_back_once(served: Served) -> None:
 
 
 async def test_secrets_are_blanked_in_answers(served: Served) -> None:
-    answer = await order(served.http, "ChangeConfiguration", {"key": "AuthorizationKey", "value": "hunter2hunter2"})
-    assert answer.json()["payload"] == {"key": "AuthorizationKey", "value": "[redacted]"}
+    answer = await order(served.http, "ChangeConfiguration", {"key": "WifiPassword", "value": "hunter2hunter2"})
+    assert answer.json()["payload"] == {"key": "WifiPassword", "value": "[redacted]"}
+
+
+@pytest.mark.parametrize("key", ["AuthorizationKey", " authorizationkey "])
+async def test_the_key_a_charger_logs_in_with_is_not_set_past_us(served: Served, key: str) -> None:
+    """It would be taken, and the next link refused: whoever sends this by hand has to drive there."""
+    answer = await order(served.http, "ChangeConfiguration", {"key": key, "value": "hunter2hunter2"})
+    assert answer.status_code == 422
+    assert answer.json()["error"].endswith("is not locked out, with: solarocpp charger rotate-key CP001")
+    assert "hunter2" not in answer.text
+    assert (await served.http.get("/api/instructions")).json() == []
 
 
 async def test_another_accounts_instructions_do_not_exist(served: Served) -> None:

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 from served import NOW, TOKEN, Served
 
 from solarocpp import __version__
-from solarocpp.registry import NewAccount, NewToken
+from solarocpp.registry import NewAccount, NewCharger, NewToken
 from solarocpp.store import ChargerFacts, Exchange
 from solarocpp.store.histogram import Histogram
 from solarocpp.web import Measured, make_app, serve
@@ -63,16 +63,24 @@ def samples(families: Any) -> dict[tuple[Any, ...], float]:
 async def test_counts_of_the_links_are_told(measured: tuple[Measured, httpx.AsyncClient]) -> None:
     answer = await measured[1].get("/metrics")
     assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/plain; version=")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     told = samples(read_text(answer.text))
     assert told["solarocpp_messages_total", "MeterValues", "in", "answered"] == 7
     assert told["solarocpp_messages_total", "Reset", "out", "expired"] == 1
     assert told["solarocpp_repairs_total", "value_left_out"] == 3
     assert told[("solarocpp_links",)] == 2
     assert told["solarocpp_queue_depth", "answer"] == 4
+    assert told["solarocpp_queue_depth", "instruction"] == 0
     assert told["solarocpp_build_info", __version__] == 1
     assert told[("process_resident_memory_bytes",)] > 1e7
     assert told[("solarocpp_disk_free_bytes",)] > 0
+
+
+async def test_an_instruction_that_waits_for_its_charger_is_counted(api: Served) -> None:
+    await api.registry.add_charger(NewCharger(identifier="CP001"), now=NOW)
+    await api.http.post("/api/instructions", json={"charger": "CP001", "action": "ClearCache"})
+    told = samples(read_text((await api.http.get("/metrics")).text))
+    assert told["solarocpp_queue_depth", "instruction"] == 1
 
 
 async def test_durations_are_cumulative_classes(measured: tuple[Measured, httpx.AsyncClient]) -> None:

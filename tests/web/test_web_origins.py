@@ -72,6 +72,23 @@ async def test_a_page_that_is_named_reads_answers(opened: httpx.AsyncClient) -> 
             assert vary == ({"Origin", "Accept"} if path == CHARGERS else {"Origin"})
 
 
+async def test_pages_that_ask_the_same_at_once_are_told_of_their_own_origin(opened: httpx.AsyncClient) -> None:
+    """They share one answer, and a browser gives its page nothing where two origins are named."""
+    origins = [LAB, "http://localhost:3000", None] * 4
+    answers: list[tuple[str | None, httpx.Response]] = []
+
+    async def ask(origin: str | None) -> None:
+        headers = {"Authorization": f"Bearer {TOKEN}", **({} if origin is None else {"Origin": origin})}
+        answers.append((origin, await opened.get("/api/chargers", headers=headers)))
+
+    async with trio.open_nursery() as nursery:
+        for origin in origins:
+            nursery.start_soon(ask, origin)
+    for origin, answer in answers:
+        allowed = answer.headers.get_list("access-control-allow-origin")
+        assert allowed == ([] if origin is None else [origin])
+
+
 async def test_any_other_page_is_told_nothing(opened: httpx.AsyncClient) -> None:
     for origin in (ELSEWHERE, "null", "", f"{LAB}.evil.example", "https://labxexample", f"{LAB}:8443"):
         beforehand = await opened.options(CHARGERS, headers=preflight(origin))

@@ -19,7 +19,7 @@ from served import NOW, TOKEN, Served, serving
 
 from solarocpp.metering.datums import Datum, SessionProperties
 from solarocpp.ocpp.datatypes import ChargePointId, SourceId
-from solarocpp.registry import NewAccount, NewToken
+from solarocpp.registry import NewAccount, NewCharger, NewToken
 from solarocpp.store import ChargerFacts, Exchange, Store
 from solarocpp.store.effects import (
     ConnectorStatusChanged,
@@ -178,6 +178,26 @@ async def test_the_end_of_a_session_and_a_refused_one_are_told(api: Served) -> N
         )
         _, refused = await listener.hear_one()
     assert (refused["change"], refused["refused"], refused["connectorId"]) == ("refused", "Blocked", 2)
+
+
+async def test_the_end_that_somebody_ordered_is_told_too(api: Served) -> None:
+    """Who watches sessions must see each of them end, whoever ended it."""
+    await api.registry.add_charger(NewCharger(identifier="CP001"), now=NOW)
+    end = {"id": str(SESSION), "endReason": "Other"}
+    async with listening(api.http, kinds="session") as listener:
+        await say(api, START)
+        await listener.hear()
+        await api.http.post("/solaruser/api/v1/sec/user/ocpp/sessions/end", params=end)
+        assert await listener.hear_one() == (
+            "session",
+            {
+                "charger": "CP001",
+                "sessionId": str(SESSION),
+                "change": "ended",
+                "ended": "2026-03-01T12:00:00Z",
+                "endReason": "Other",
+            },
+        )
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,14 @@ def _apply(charge_point: ChargePoint, connectors: list[Connector]) -> None:
 
 
 def _change_configuration(charge_point: ChargePoint, request: ocpp.ChangeConfigurationRequest) -> Reply:
+    before = charge_point.configuration.authorization_key
     status = charge_point.configuration.change(request.key, request.value)
-    return Reply(ocpp.ChangeConfigurationConfirmation(status=status))
+    # Security whitepaper, A01: whoever gets a key to log in with logs in with it.
+    anew = charge_point.configuration.authorization_key != before
+    return Reply(
+        ocpp.ChangeConfigurationConfirmation(status=status),
+        partial(charge_point.orders.give, charge_point.dial_again) if anew else None,
+    )
 
 
 def _clear_cache(_: ChargePoint, __: ocpp.ClearCacheRequest) -> Reply:
@@ -53,7 +59,7 @@ def _get_configuration(charge_point: ChargePoint, request: ocpp.GetConfiguration
     known, unknown = charge_point.configuration.select(request.key)
     return Reply(
         ocpp.GetConfigurationConfirmation(
-            configuration_key=tuple(KeyValue(key=key.name, readonly=key.readonly, value=key.value) for key in known),
+            configuration_key=tuple(KeyValue(key=key.name, readonly=key.readonly, value=key.shown) for key in known),
             unknown_key=tuple(unknown),
         )
     )

@@ -71,6 +71,7 @@ LOCAL_LIST = Table(
         Column("doubted", "BOOLEAN", "", "whether it may have another one by now: the next is sent whole"),
         Column("sent", _TIME, "", "when it accepted the last update"),
         Column("problem", "VARCHAR", "", "why it does not have the list it should have"),
+        Column("leaving", "BOOLEAN", "", "whether it is to be emptied, since it is not wanted any more"),
     ),
 )
 

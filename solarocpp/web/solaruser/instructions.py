@@ -149,20 +149,7 @@ async def view_instructions(request: Request[Any, Any, Any], orders: NamedDepend
 
 
 @get(
-    "/viewActive",
-    opt=LOOKS_AT_NODES,
-    summary="Lists instructions that nobody has received",
-    operation_class=filtered_by(*either("nodeId")),
-)
-async def view_active_instructions(
-    request: Request[Any, Any, Any], orders: NamedDependency[Orders]
-) -> Answered[list[InstructionEntity]]:
-    """Lists the Queued instructions of nodes: none, since what is for a charger is Received from the start."""
-    return Answered(data=await _of_nodes(request, orders, ("Queued",)))
-
-
-@get(
-    "/viewPending",
+    ["/viewActive", "/viewPending"],
     opt=LOOKS_AT_NODES,
     summary="Lists instructions that have not ended",
     operation_class=filtered_by(*either("nodeId")),
@@ -170,8 +157,16 @@ async def view_active_instructions(
 async def view_pending_instructions(
     request: Request[Any, Any, Any], orders: NamedDependency[Orders]
 ) -> Answered[list[InstructionEntity]]:
-    """Lists the instructions of nodes that are Queued, Received or Executing."""
-    return Answered(data=await _of_nodes(request, orders, _PENDING))
+    """Lists instructions of nodes: `viewPending` those that are Queued, Received or Executing, `viewActive` the Queued.
+
+    Of these there are none, since what is for a charger is Received from the start.
+    """
+    nodes = Criteria(request).numbers("nodeId")
+    if nodes is None:
+        raise illegal("The nodeId parameter is required.")
+    orders.check_nodes(nodes)
+    words = ("Queued",) if request.url.path.endswith("/viewActive") else _PENDING
+    return Answered(data=[instruction_entity(row) for row in await orders.find(nodes=nodes, states=_our_states(words))])
 
 
 @get(
@@ -235,7 +230,6 @@ router = Router(
         add_instruction,
         execute_instruction,
         view_instructions,
-        view_active_instructions,
         view_pending_instructions,
         list_instructions,
         update_state,
@@ -285,14 +279,6 @@ def _result(row: Instruction, *, waited: bool) -> dict[str, Any] | None:
 def _told(wanted: Wanted, rows: Sequence[Instruction], *, waited: bool = False) -> Told:
     shown = [instruction_entity(row, waited=waited) for row in rows]
     return Answered(data=shown if wanted.several else shown[0])
-
-
-async def _of_nodes(request: Request[Any, Any, Any], orders: Orders, words: Sequence[str]) -> list[InstructionEntity]:
-    nodes = Criteria(request).numbers("nodeId")
-    if nodes is None:
-        raise illegal("The nodeId parameter is required.")
-    orders.check_nodes(nodes)
-    return [instruction_entity(row) for row in await orders.find(nodes=nodes, states=_our_states(words))]
 
 
 def _our_states(words: Sequence[str]) -> list[State]:

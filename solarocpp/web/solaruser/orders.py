@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from litestar.di import NamedDependency
 
+from solarocpp.central_system.charger_keys import refuse_own_key
 from solarocpp.central_system.instructions import Instruction, Order, flaw_of, read_order, sendable_actions
 from solarocpp.errors import RegistryError
 from solarocpp.registry import Charger, Registry
@@ -144,8 +145,13 @@ def _judge(wanted: Wanted, node: int, charger: Charger | None) -> Order | str:
     if not wanted.action:
         return NO_ACTION
     try:
-        return read_order(wanted.action, wanted.payload)
+        order = read_order(wanted.action, wanted.payload)
     except RegistryError as refused:
         if wanted.action not in sendable_actions():
             return f"{NO_ACTION} {refused}"
         return UNREADABLE + flaw_of(refused, wanted.payload)
+    try:
+        refuse_own_key(order, charger.identifier)
+    except RegistryError as refused:
+        return f"{UNREADABLE}{refused}"
+    return order

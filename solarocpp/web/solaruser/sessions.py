@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import parse_qs
 from uuid import UUID
 
 from litestar import Request, get, post
@@ -18,11 +17,14 @@ from solarocpp.store import Store
 from solarocpp.store.effects import SessionEnded
 from solarocpp.store.rebuild.endings import event_of_ending
 from solarocpp.web.access import LOOKS, Caller
+from solarocpp.web.happenings import Hub
 from solarocpp.web.management import Clock
 from solarocpp.web.solaruser.criteria import DATES, PAGE, SORTS, Criteria, either, filtered_by
 from solarocpp.web.solaruser.entities import Answered, ChargeSessionEntity, Page
 from solarocpp.web.solaruser.faults import illegal, own_charger, read_number, read_uuid
 from solarocpp.web.solaruser.views import written, written_if
+from solarocpp.web.solaruser.wanted import read_fields
+from solarocpp.web.telling import told_of_session
 
 # Of OCPP 1.6 (§7.36), what SolarNetwork has besides, and of OCPP 2.0.1; spec 2.3.
 END_REASONS: Final = (
@@ -146,16 +148,15 @@ async def end_session(  # noqa: PLR0913 one argument a dependency
     caller: NamedDependency[Caller],
     clock: NamedDependency[Clock],
     ending: NamedDependency[EndSession],
+    hub: NamedDependency[Hub],
 ) -> Answered[bool]:
     """Ends a session now; true if it was running. The charger is not told, and no datum is made.
 
     Parameters come in the query or as a form. What its charger sends about it later counts as late, as after any
     other end.
     """
-    given = {name: request.query_params.get(name) for name in ("id", "endReason", "endAuthId")}
-    form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
-    given |= {name: values[0] for name, values in form.items() if name in given}
-    key, reason, token = read_uuid(given["id"] or ""), given["endReason"], given["endAuthId"] or None
+    given = await read_fields(request)
+    key, reason, token = read_uuid(given.get("id", "")), given.get("endReason"), given.get("endAuthId") or None
     if reason not in END_REASONS:
         raise illegal(f"endReason is one of {', '.join(END_REASONS)}.")
     if token is not None and len(token) > MAX_TOKEN:
@@ -171,6 +172,8 @@ async def end_session(  # noqa: PLR0913 one argument a dependency
     charger = next((each.identifier for each in chargers if each.charger_id == row.charger_id), None)  # None: removed
     store.record(None, [ended, event_of_ending(ended, clock(), charger, caller.managed, caller.who)])
     await store.settle()
+    # What chargers do not say passes no link, so those who watch sessions would not hear of it.
+    hub.publish("session", caller.managed, charger, told_of_session(charger, ended))
     return Answered(data=True)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from solarocpp.registry import Account, Authorization, Charger, Credential, Settings
-from solarocpp.registry.entities import DEFAULT_SOURCE_ID_TEMPLATE
+from solarocpp.registry.entities import CHARGER_DETAILS, DEFAULT_SOURCE_ID_TEMPLATE
 from solarocpp.web.solaruser.entities import (
     AccountSettingsEntity,
     AuthorizationEntity,
@@ -42,21 +42,9 @@ def authorization_entity(row: Authorization, now: datetime) -> AuthorizationEnti
     )
 
 
-DETAILS = (
-    "charge_point_serial_number",
-    "charge_box_serial_number",
-    "firmware_version",
-    "iccid",
-    "imsi",
-    "meter_type",
-    "meter_serial_number",
-)
-"""What is called the same here and there of what a charger is."""
-
-
 def trimmed_details(info: ChargerInfo) -> dict[str, Any]:
-    """Takes them from a form; what is not sent is empty afterwards."""
-    return {name: (getattr(info, name) or "").strip() or None for name in DETAILS}
+    """Takes what a charger is, beside vendor and model, from a form; what is not sent is empty afterwards."""
+    return {name: (getattr(info, name) or "").strip() or None for name in CHARGER_DETAILS}
 
 
 def charger_entity(row: Charger) -> ChargerEntity:
@@ -73,7 +61,7 @@ def charger_entity(row: Charger) -> ChargerEntity:
             id=row.identifier,
             charge_point_vendor=row.vendor or None,
             charge_point_model=row.model or None,
-            **{name: getattr(row, name) for name in DETAILS},
+            **{name: getattr(row, name) for name in CHARGER_DETAILS},
         ),
     )
 

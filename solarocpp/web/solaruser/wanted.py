@@ -97,6 +97,7 @@ class _JsonOrder(msgspec.Struct, rename="camel"):
     params: dict[str, Any] | None = None
     parameters: list[_Parameter] | None = None
     expiration_date: str | None = None
+    execution_date: Any = None
 
 
 async def read_fields(request: Request[Any, Any, Any]) -> MultiDict[str]:
@@ -132,7 +133,7 @@ async def read_wanted(request: Request[Any, Any, Any], topic: str | None) -> Wan
     if topic != TOPIC:
         raise illegal(f"topic {topic[:50]!r} is for a SolarNode, and there is none: chargers are told with {TOPIC}.")
     parameters = _joined([*_written(fields), *_in_json(order)])
-    if "executionDate" in parameters:
+    if "executionDate" in parameters or order.execution_date or fields.get("executionDate"):
         raise illegal("executionDate is not heeded: send the instruction when it is due.")
     expires = order.expiration_date or fields.get("expirationDate")
     return Wanted(nodes, listed is not None or len(nodes) > 1, parameters, read_date(expires) if expires else None)

@@ -151,13 +151,10 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
 
     Where something listens for chargers, `links` lists who is connected and `connected` gives their numbers alone,
     `measured` is what `/metrics` shows of it, what is put into `queue` is delivered, `lists` keeps local lists as they
-    should be, and `end_session` ends a session in the memory of those who answer them. `hub` has what happens and
-    `looks` the state of the store: those with the usual limits, without.
+    should be, and `end_session` ends a session in the memory of those who answer them. Without `hub` and `looks` these
+    have the usual limits.
     """
     transferring = Transferring(store, clock)
-
-    async def provide_connected() -> Connected:
-        return None if connected is None else connected()
 
     return Litestar(
         ROUTES,
@@ -170,7 +167,7 @@ def make_app(  # noqa: PLR0913 one argument a part of a server
             "vitals": Provide(_constant(looks or vitals.Vitals(store))),
             "metrics": Provide(_constant(metrics.make_metrics(registry, store, queue, measured))),
             "ending": Provide(_constant(end_session)),
-            "connected": Provide(provide_connected),
+            "connected": Provide(_asking(connected)),
             "instructions": Provide(_constant(queue)),
             "delivered": Provide(_constant(links is not None)),
             "exporting": Provide(_constant(Turn("An export"))),
@@ -202,6 +199,13 @@ def _described() -> OpenAPIConfig:
         render_plugins=[ToldSchema(path=["/", "/openapi.json"])],
         openapi_router=Router("/schema", route_handlers=[], opt=LOOKS_AT_STREAMS, include_in_schema=False),
     )
+
+
+def _asking(ask: Callable[[], Connected] | None) -> Callable[[], Any]:
+    async def provide() -> Connected:
+        return None if ask is None else ask()
+
+    return provide
 
 
 def _constant(value: Any) -> Callable[[], Any]:

@@ -89,19 +89,14 @@ class Reached(Protocol):
 
 
 class Transferring:
-    """All transfers of a store, in memory and written through; of `most_at_once` files, with `most_bytes` each."""
+    """All transfers of a store, in memory and written through; `at_once` files move, of `most` bytes each."""
 
     def __init__(
-        self,
-        store: Store,
-        clock: Callable[[], datetime],
-        *,
-        most_bytes: int = MOST_UPLOAD_BYTES,
-        most_at_once: int = MOST_AT_ONCE,
+        self, store: Store, clock: Callable[[], datetime], most: int = MOST_UPLOAD_BYTES, at_once: int = MOST_AT_ONCE
     ) -> None:
         """Reads what is under way; nobody moves a file yet."""
-        self.most_bytes = most_bytes
-        self._most_at_once = most_at_once
+        self.most_bytes = most
+        self._most_at_once = at_once
         self._store = store
         self._clock = clock
         self._folder = store.directory

@@ -185,7 +185,7 @@ async def test_nothing_else_is_to_be_found(exchange: Exchange, path: str) -> Non
 
 
 async def test_too_large_a_file_is_refused_before_and_while_it_comes(tmp_path: Path) -> None:
-    async with exchanging(tmp_path, most_bytes=1_000_000) as exchange:
+    async with exchanging(tmp_path, most=1_000_000) as exchange:
         row, path = await exchange.transferring.offer_upload(exchange.charger, "log")
         line = f"PUT {path} HTTP/1.1\r\nHost: x\r\n".encode()
         said = await answer_to(exchange, line + b"Content-Length: 1000001\r\n\r\n")
@@ -210,7 +210,7 @@ async def answer_to(exchange: Exchange, request: bytes) -> bytes:
 
 
 async def test_only_so_many_move_at_once(tmp_path: Path) -> None:
-    async with exchanging(tmp_path, most_at_once=0) as exchange:
+    async with exchanging(tmp_path, at_once=0) as exchange:
         _, path = await exchange.transferring.offer_upload(exchange.charger, "log")
         answer = await exchange.http.put(path, content=b"x")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")

@@ -34,6 +34,7 @@ from solarocpp.central_system.instructions import DEADLINES_S, Instruction, may_
 from solarocpp.errors import CallExpired, CallRefused, SolarOcppError
 from solarocpp.instructions import InstructionQueue, Links
 from solarocpp.instructions.queue import UNFINISHED
+from solarocpp.logs import defect_kept_to
 from solarocpp.ocpp.datatypes import KeyValue
 from solarocpp.ocpp.messages import GetConfigurationConfirmation, GetConfigurationRequest
 from solarocpp.registry import Charger, Registry
@@ -130,14 +131,18 @@ class Configuring:
                 if self._runs.get(charger_id) is not run:
                     continue
                 async with self._turn:
-                    try:
-                        await self._go_through(charger_id, booted=run[1] > 0)
-                    except SolarOcppError as exc:
-                        log.info("configuration_unread", charger=charger_id, reason=str(exc))
+                    with defect_kept_to("configuration_failed", charger=charger_id):
+                        await self._try(charger_id, booted=run[1] > 0)
                 if self._runs.get(charger_id) is run:
                     return
         finally:
             self._attended.discard(charger_id)
+
+    async def _try(self, charger_id: int, *, booted: bool) -> None:
+        try:
+            await self._go_through(charger_id, booted=booted)
+        except SolarOcppError as exc:
+            log.info("configuration_unread", charger=charger_id, reason=str(exc))
 
     async def _go_through(self, charger_id: int, *, booted: bool) -> None:
         try:

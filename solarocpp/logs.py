@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, Literal, NamedTuple, TextIO, cast
 
 import structlog
@@ -82,11 +82,15 @@ EVENTS: Mapping[str, EventName] = {
     "certificate_issued": EventName("info", "a charger asked for a certificate and gets one; carries until when"),
     "certificate_refused": EventName("info", "a charger asked for a certificate and gets none; carries why"),
     "certificate_ending": EventName("info", "a charger's certificate ends soon; it is asked to request another"),
+    "certificate_failed": EventName("error", "a defect of ours kept one request from being signed; with traceback"),
     # configuration
     "charger_key_not_stored": EventName(
         "warning", "the disk refused what became of a charger's key; the one before and the new one are both right"
     ),
     "configuration_unread": EventName("info", "a charger did not tell its configuration; asked after its next boot"),
+    "configuration_failed": EventName(
+        "error", "a defect of ours kept one configuration from being seen to; with traceback"
+    ),
     "configuration_not_kept": EventName("warning", "a charger loses a desired value again and again; it is left alone"),
     "configuration_desired": EventName("debug", "somebody said what a key is to be, or no longer; carries who"),
     # keys that chargers log in with; events in the store, not lines in the log
@@ -105,6 +109,7 @@ EVENTS: Mapping[str, EventName] = {
     "answer_late": EventName("warning", "an answer came after its deadline, or to nothing we asked"),
     "frame_ignored": EventName("debug", "a frame that asks for no answer and carries nothing"),
     "message_repaired": EventName("debug", "a lenience was needed to read a message; carries which"),
+    "local_list_failed": EventName("error", "a defect of ours kept one local list from being seen to; with traceback"),
     "local_list_not_stored": EventName(
         "warning", "the disk refused what became of a charger's local list; looked at again within the hour"
     ),
@@ -197,3 +202,16 @@ def configure_logs(log_format: Literal["console", "json"] = "console", level: Le
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Unfailing())),
         cache_logger_on_first_use=False,
     )
+
+
+@contextlib.contextmanager
+def defect_kept_to(event: str, **whom: object) -> Iterator[None]:
+    """Has a defect of ours end one piece of work for one charger, with a line and its traceback, and nothing else.
+
+    For tasks beside those that answer chargers: out of one of them it would end the server, and each one after that,
+    since the work is still there.
+    """
+    try:
+        yield
+    except Exception:  # noqa: BLE001 whatever it is, it concerns this charger; see above
+        structlog.get_logger().exception(event, **whom)

@@ -23,6 +23,7 @@ from solarocpp.certificates.authority import Authority
 from solarocpp.certificates.folder import TlsFolder
 from solarocpp.certificates.requests import CertificateRequest, read_request, why_not_signed
 from solarocpp.errors import ConfigError, SolarOcppError
+from solarocpp.logs import defect_kept_to
 from solarocpp.ocpp.messages import CertificateSignedRequest, ExtendedTriggerMessageRequest, OcppMessage
 from solarocpp.registry import Registry
 from solarocpp.store import Store
@@ -90,10 +91,11 @@ class Signing:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch, tell)
             async for charger, request in self._accepted:
-                try:
-                    await self._sign(charger, request, tell)
-                except SolarOcppError as exc:
-                    self._note("certificate_refused", charger.identifier, charger.account_id, str(exc), {})
+                with defect_kept_to("certificate_failed", identifier=charger.identifier):
+                    try:
+                        await self._sign(charger, request, tell)
+                    except SolarOcppError as exc:
+                        self._note("certificate_refused", charger.identifier, charger.account_id, str(exc), {})
 
     async def remind(self, tell: Tell) -> None:
         """Asks chargers whose certificate ends soon to request another."""

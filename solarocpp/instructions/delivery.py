@@ -10,8 +10,8 @@ ends the instruction it concerns, and no other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Final
 
@@ -34,6 +34,7 @@ from solarocpp.instructions.hindsight import installed_profiles, last_statuses, 
 from solarocpp.instructions.links import Links, Presence
 from solarocpp.instructions.queue import InstructionQueue
 from solarocpp.instructions.sightings import Sighting, Sightings
+from solarocpp.logs import defect_kept_to
 from solarocpp.ocpp.messages import OcppMessage
 from solarocpp.registry import ChargerChanged, CredentialChanged, Registry
 from solarocpp.store import Store
@@ -287,10 +288,5 @@ class Delivery:
         log.warning("instruction_not_stored", instruction=instruction.instruction_id, reason=str(error))
 
 
-@contextmanager
-def _defect_kept_to(ended: Instruction) -> Iterator[None]:
-    """Has a defect of ours end the look at what came of one instruction, and nothing else."""
-    try:
-        yield
-    except Exception:
-        log.exception("instruction_failed", instruction=ended.instruction_id, action=ended.action)
+def _defect_kept_to(ended: Instruction) -> AbstractContextManager[None]:
+    return defect_kept_to("instruction_failed", instruction=ended.instruction_id, action=ended.action)

@@ -30,6 +30,7 @@ from solarocpp.central_system.local_lists import (
 from solarocpp.errors import QueryInterrupted, RegistryError, StoreError
 from solarocpp.instructions.links import Links
 from solarocpp.instructions.queue import InstructionQueue
+from solarocpp.logs import defect_kept_to
 from solarocpp.ocpp.decoding import decode_confirmation
 from solarocpp.ocpp.messages import (
     GetConfigurationConfirmation,
@@ -160,13 +161,17 @@ class LocalLists:
     # -- what
 
     async def _see_to(self, charger_id: int) -> None:
-        charger, presence = self._charger(charger_id), self._links.presence(charger_id)
-        if charger is None or presence is None or not presence.ready:
-            return  # when it is back, or has booted, this is called again
-        try:
-            await self._look_at(charger, (presence.link, presence.boots))
-        except (StoreError, QueryInterrupted) as exc:  # the next occasion will do
-            log.warning("local_list_not_stored", identifier=charger.identifier, reason=str(exc))
+        charger = self._charger(charger_id)
+        if charger is None:
+            return
+        with defect_kept_to("local_list_failed", identifier=charger.identifier):
+            presence = self._links.presence(charger_id)
+            if presence is None or not presence.ready:
+                return  # when it is back, or has booted, this is called again
+            try:
+                await self._look_at(charger, (presence.link, presence.boots))
+            except (StoreError, QueryInterrupted) as exc:  # the next occasion will do
+                log.warning("local_list_not_stored", identifier=charger.identifier, reason=str(exc))
 
     async def _look_at(self, charger: Charger, run: tuple[object, int]) -> None:
         charger_id = charger.charger_id

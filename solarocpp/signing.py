@@ -99,8 +99,9 @@ class Signing:
 
     async def remind(self, tell: Tell) -> None:
         """Asks chargers whose certificate ends soon to request another."""
+        soon = self._clock() + REMIND_BEFORE  # of when somebody asked, however long the store takes
         certificates = await self._store.read(select_certificates)
-        for one in ending_certificates(certificates, self._clock() + REMIND_BEFORE):
+        for one in ending_certificates(certificates, soon):
             text = (
                 f"the certificate of {one.identifier} ends on {one.not_after:%Y-%m-%d}; it is asked to request another"
             )

@@ -44,9 +44,9 @@ def solarocpp_cli(solarocpp_cli: Cli, run: Callable[..., Done]) -> Cli:
     It cannot where something is typed, or where the test itself is a task, as one of its commands would be.
     """
 
-    def here(data: Path, *arguments: str, exits: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        if stdin or trio.lowlevel.in_trio_run():
-            return solarocpp_cli(data, *arguments, exits=exits, stdin=stdin)
+    def here(data: Path, *arguments: str, exits: int = 0, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        if stdin is not None or trio.lowlevel.in_trio_run():
+            return solarocpp_cli(data, *arguments, exits=exits, stdin=stdin or "")
         done = run(*arguments, "--data", str(data))
         assert done.code == exits, f"{arguments}\n{done.out}{done.err}"
         return subprocess.CompletedProcess(arguments, *done)

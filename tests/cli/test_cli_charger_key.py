@@ -66,7 +66,9 @@ def test_what_is_no_key_is_refused_and_not_repeated(tmp_path: Path, solarocpp_cl
     data = tmp_path / "data"
     solarocpp_cli(data, "charger", "add", "CP001")
     solarocpp_cli(data, "credential", "add", "depot", "--password-stdin", stdin=PASSWORD)
-    refused = solarocpp_cli(data, "charger", "rotate-key", "CP001", "--key-stdin", "--wait", "0", exits=1, stdin=key)
+    refused = solarocpp_cli(
+        data, "charger", "rotate-key", "CP001", "--key-stdin", "--wait", "0", exits=1, stdin=f"{key}\n"
+    )
     assert (
         refused.stderr
         == "solarocpp: An AuthorizationKey is 32 to 40 hex digits, an even number of them (16 to 20 bytes).\n"

@@ -32,14 +32,6 @@ READY_DEADLINE_S = 30.0
 STOP_DEADLINE_S = 30.0
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """All tests run on all cores; what somebody names runs here: workers take seconds to start, and show no output.
-
-    Four at most: each worker starts servers and loads them, and some tests wait for those.
-    """
-    return min(os.cpu_count() or 1, 4) if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Runs the quick tests first, so that a broken build is known in seconds."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

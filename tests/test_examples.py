@@ -208,7 +208,7 @@ def test_the_pictures_make_a_site_where_none_is_named() -> None:
 
 
 def test_my_charger() -> None:
-    done = run_example("-m", "pytest", "-p", "no:cacheprovider", "-n", "0", "examples/test_my_charger.py")
+    done = run_example("-m", "pytest", "-p", "no:cacheprovider", "examples/test_my_charger.py")
     assert done.stdout.startswith("..  ")  # two tests, both passed
 
 

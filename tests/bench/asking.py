@@ -25,6 +25,8 @@ from solarocpp.query.quack import load_extensions
 
 Ask = Callable[[], int]
 
+ATTEMPTS = 5
+
 
 class Account:
     """What became of the questions of all analysts."""
@@ -64,11 +66,22 @@ def asking_http(address: str, token: str, statement: str) -> Ask:
     return ask
 
 
+def attach(con: duckdb.DuckDBPyConnection, statement: str) -> None:
+    """Attaches as people do: what a busy server stopped at its deadline is tried again."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            con.execute(statement)
+        except duckdb.InvalidInputException:
+            continue
+        return
+    con.execute(statement)
+
+
 def asking_quack(address: str, token: str, statement: str) -> Ask:
     """Asks as any DuckDB client that is attached; `solar` is the server."""
     con = duckdb.connect()
     load_extensions(con)
-    con.execute(f"ATTACH 'quack:{address}' AS solar (TOKEN '{token}')")
+    attach(con, f"ATTACH 'quack:{address}' AS solar (TOKEN '{token}')")
 
     def ask() -> int:
         row = con.execute(statement).fetchone()

@@ -182,6 +182,7 @@ def _boolean(_rules: _Rules) -> Reader:
 
 def _enumeration(rules: _Rules) -> Reader:
     listed: Mapping[str, str] = {name.lower(): name for name in rules.type.values}
+    allowed = ", ".join(listed.values())
     unlisted, optional = rules.extra.get("unlisted"), rules.optional
 
     def read(value: Any, place: Place, repairs: Repairs) -> str | None:
@@ -196,7 +197,8 @@ def _enumeration(rules: _Rules) -> Reader:
             _note(repairs, "empty_as_absent", place)
             return None
         if unlisted is None:
-            raise _violation("PropertyConstraintViolation", place, f"{value[:_SHOWN]!r} is not one of its values.")
+            text = f"{value[:_SHOWN]!r} is not one of its values: {allowed}."
+            raise _violation("PropertyConstraintViolation", place, text)
         _note(repairs, "enumeration_unlisted", place, value)
         return value if unlisted == KEEP else str(unlisted)
 

@@ -121,7 +121,10 @@ def test_a_limit_beyond_all_numbers_is_refused() -> None:
 UNSENDABLE = [
     (AuthorizeRequest("t" * 21), r"AuthorizeRequest: text_too_long \(idTag: 21 characters\)"),
     (AuthorizeRequest("t" * 256), "AuthorizeRequest: PropertyConstraintViolation: idTag: longer than 255 characters"),
-    (ResetRequest("Gentle"), "ResetRequest: PropertyConstraintViolation: type: 'Gentle' is not one of its values"),  # type: ignore[arg-type]
+    (
+        ResetRequest("Gentle"),
+        "ResetRequest: PropertyConstraintViolation: type: 'Gentle' is not one of its values: Hard, Soft",
+    ),  # type: ignore[arg-type]
     (HeartbeatConfirmation(datetime(2026, 3, 1)), "2026-03-01 00:00:00 has no zone"),  # noqa: DTZ001 that is the point
     (MeterValuesRequest(1, ()), "OccurenceConstraintViolation"),
     (MeterValuesRequest(1, (MeterValue(None, (SampledValue("1"),)),)), "value_absent"),

@@ -77,7 +77,7 @@ DECLINED: list[tuple[dict[str, str], str]] = [
     ),
     (
         {"chargerIdentifier": "CP001", "action": "Reset", "type": "Warm"},
-        "Error decoding OCPP action message: Reset: type: 'Warm' is not one of its values.",
+        "Error decoding OCPP action message: Reset: type: 'Warm' is not one of its values: Hard, Soft.",
     ),
 ]
 

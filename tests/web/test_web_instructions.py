@@ -52,7 +52,7 @@ async def test_an_order_is_kept_and_shown(served: Served) -> None:
         ("reset", {"type": "Soft"}, "'reset' is no action of OCPP 1.6. Did you mean Reset?"),
         ("Heartbeat", {}, "Heartbeat is sent by chargers, not to them."),
         ("Reset", {}, "Reset: type: missing."),
-        ("Reset", {"type": "Warm"}, "Reset: type: 'Warm' is not one of its values."),
+        ("Reset", {"type": "Warm"}, "Reset: type: 'Warm' is not one of its values: Hard, Soft."),
         ("Reset", {"type": "Soft", "delay": 5}, "Reset: there is no such field: delay"),
         (
             "UnlockConnector",

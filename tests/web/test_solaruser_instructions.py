@@ -7,13 +7,16 @@ are looked at and taken back in test_solaruser_instructions_kept.py.
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
+import trio
 from instructing import BASE, BY_MSG, BY_ONE, INOPERATIVE, RECEIVED, User, user_with_chargers
 from served import NOW, Served
 from signing import Snws2
 
+from solarocpp.central_system.instructions import read_order
 from solarocpp.registry import NewToken
 
 # A Reset that was meant for the night must not be sent by day, however a program spells when it is due.
@@ -247,14 +250,19 @@ class TestDeclined:
             "another, and is not locked out, with: solarocpp charger rotate-key CP001"
         }
 
-    async def test_too_much_for_one_charger_is_refused(self, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("solarocpp.instructions.queue.MOST_WAITING", 1)
-        await user.add(BY_ONE)
+    async def test_too_much_for_one_charger_is_refused(self, user: User) -> None:
+        charger = user.api.registry.charger(1)
+        clear = read_order("ClearCache", b"{}")
+        async with trio.open_nursery() as orders:
+            for _ in range(200):
+                orders.start_soon(
+                    partial(user.api.queue.submit, clear, action="ClearCache", charger=charger, requested_by="a test")
+                )
         status, told = await user("POST", "/add/OCPP_v16", json={"nodeId": 1, "params": BY_ONE})
         assert (status, told) == (
             422,
             {
                 "success": False,
-                "message": "1 instructions wait for CP001 already. See: solarocpp instructions list --charger CP001",
+                "message": "200 instructions wait for CP001 already. See: solarocpp instructions list --charger CP001",
             },
         )

@@ -92,6 +92,8 @@ class Configuring:
         self._quiet_s = quiet_s
         self._runs: dict[int, tuple[object, int]] = {}
         """By charger that can be told something: its link, and how often it has booted on it."""
+        self._booted: set[int] = set()
+        """Chargers whose last boot nobody has gone through: one may lose its link first, and not boot on the next."""
         self._attended: set[int] = set()
         self._tries: dict[tuple[int, str], tuple[datetime, int]] = {}
         """By charger and key: since when its value is wanted, and how often it was set in a row."""
@@ -119,6 +121,8 @@ class Configuring:
         if not presence.ready or self._runs.get(charger_id) == (presence.link, presence.boots):
             return
         self._runs[charger_id] = (presence.link, presence.boots)
+        if presence.boots:
+            self._booted.add(charger_id)
         if self._nursery is not None and charger_id not in self._attended:
             self._attended.add(charger_id)
             self._nursery.start_soon(self._attend, charger_id)
@@ -132,16 +136,20 @@ class Configuring:
                     continue
                 async with self._turn:
                     with defect_kept_to("configuration_failed", charger=charger_id):
-                        await self._try(charger_id, booted=run[1] > 0)
+                        await self._try(charger_id)
                 if self._runs.get(charger_id) is run:
                     return
         finally:
             self._attended.discard(charger_id)
 
-    async def _try(self, charger_id: int, *, booted: bool) -> None:
+    async def _try(self, charger_id: int) -> None:
+        booted = charger_id in self._booted
+        self._booted.discard(charger_id)  # one that boots meanwhile is gone through once more
         try:
             await self._go_through(charger_id, booted=booted)
         except SolarOcppError as exc:
+            if booted:
+                self._booted.add(charger_id)
             log.info("configuration_unread", charger=charger_id, reason=str(exc))
 
     async def _go_through(self, charger_id: int, *, booted: bool) -> None:

@@ -61,7 +61,6 @@ USUAL_EXPIRY: Final = timedelta(days=1)
 LONGEST_EXPIRY: Final = timedelta(days=30)
 """For a charger in a garage that is closed for a month."""
 
-
 UNFINISHED: Final = frozenset(TRANSITIONS) - FINAL
 
 log = structlog.get_logger()

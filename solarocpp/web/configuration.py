@@ -46,8 +46,6 @@ MOST_DESIRED: Final = 100
 MAX_HISTORY: Final = 1000
 """Values of one key that are listed; SQL has the rest."""
 
-"""The key a charger logs in with: set without its credential, it locks the charger out."""
-
 
 class ConfigurationView(Answer, frozen=True, kw_only=True):
     """A configuration key of a charger, and what it is to be."""

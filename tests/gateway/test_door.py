@@ -61,7 +61,7 @@ def test_a_refusal_is_written_with_all_that_is_known(door: Door) -> None:
                 "error": "The user name or the password is wrong.",
                 "hint": "Set user name and password in the charger; "
                 "make new ones with: solarocpp credential add USERNAME. "
-                "Or it has lost a key of its own; see: solarocpp charger rotate-key IDENTITY --show",
+                "Or the charger has lost a key of its own; see: solarocpp charger rotate-key IDENTITY --show",
                 "status": 401,
                 "peer": "[2001:db8::1]:7",
                 "via": "10.0.0.1",

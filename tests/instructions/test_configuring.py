@@ -242,6 +242,24 @@ async def test_what_a_charger_lost_is_set_again_after_its_boot(told: Told) -> No
         assert await charge_point.hears_nothing()
 
 
+async def test_what_a_charger_lost_is_set_again_though_its_link_ended_right_after_the_boot(told: Told) -> None:
+    """A modem that drops, or a new key: over the next link it does not boot (OCPP 1.6 §4.2)."""
+    async with configuring(told):
+        async with told.booted() as charge_point:
+            await charge_point.answers("GetConfiguration", listing(KEYS))
+            await until_read(told)
+        await desire(told, "HeartbeatInterval", "60")
+        async with told.booted() as charge_point:
+            await charge_point.told()  # asked for what it has, and gone before it answered
+        async with told.connected() as charge_point:
+            await charge_point.status(0, "Available")
+            assert await heard(charge_point, KEYS) == ["HeartbeatInterval"]
+            assert await charge_point.answers("ChangeConfiguration", {"status": "Accepted"}) == {
+                "key": "HeartbeatInterval",
+                "value": "60",
+            }
+
+
 async def test_a_value_that_is_lost_again_and_again_is_left_alone(told: Told) -> None:
     """Q62: one that boots because of it would boot for ever."""
     await desire(told, "HeartbeatInterval", "60")

@@ -90,8 +90,8 @@ _ROWS = (
     Refused("bad_authorization", 401, "The Authorization header is not HTTP Basic with user:password.",
             _SET_CREDENTIALS, _BASIC),
     Refused("wrong_password", 401, "The user name or the password is wrong.",
-            _SET_CREDENTIALS + ". Or the charger has lost a key of its own; see: solarocpp charger rotate-key IDENTITY --show",
-            _BASIC),
+            _SET_CREDENTIALS + ". Or the charger has lost a key of its own; "
+            "see: solarocpp charger rotate-key IDENTITY --show", _BASIC),
     Refused("no_certificate", 403, "No client certificate was shown; this server wants one.",
             "Make one with `solarocpp tls init --charger {identifier}`, and put it and its key into the charger."),
     Refused("bad_certificate", 403, "The client certificate that the proxy passed on is refused: {fault}.",
